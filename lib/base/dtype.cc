@@ -75,13 +75,13 @@ struct Alias {
 };
 
 constexpr Alias kAliases[] = {
-    {"float", DType::kFloat32},    {"double", DType::kFloat64},    {"half", DType::kFloat16},
-    {"long", DType::kInt64},       {"int", DType::kInt32},         {"short", DType::kInt16},
-    {"chalf", DType::kComplex32},  {"cfloat", DType::kComplex64},  {"cdouble", DType::kComplex128},
+    {"float", DType::kFloat32},   {"double", DType::kFloat64},   {"half", DType::kFloat16},
+    {"long", DType::kInt64},      {"int", DType::kInt32},        {"short", DType::kInt16},
+    {"chalf", DType::kComplex32}, {"cfloat", DType::kComplex64}, {"cdouble", DType::kComplex128},
 };
 
 // The first row whose `field` is `name`; quantized types follow the plain ones, so that a shared ONNX code means those.
-std::optional<DType> FindRow(std::string_view DTypeInfo::*field, std::string_view name) {
+std::optional<DType> FindRow(std::string_view DTypeInfo::* field, std::string_view name) {
   if (name.empty()) return std::nullopt;
   for (const DTypeInfo& row : kDTypeTable) {
     if (row.dtype != DType::kUnknown && row.*field == name) return row.dtype;

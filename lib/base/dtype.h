@@ -66,9 +66,9 @@ enum class DTypeClass : uint8_t { kNone, kBool, kInteger, kFloat, kComplex, kQua
 
 struct DTypeInfo {
   DType dtype;
-  std::string_view name;           // "float32", as `print(t.dtype)` shows it without "torch."
-  uint8_t item_size;               // bytes of one storage item
-  uint8_t items_per_byte;          // >1 for types where several elements share a byte; else 1
+  std::string_view name;   // "float32", as `print(t.dtype)` shows it without "torch."
+  uint8_t item_size;       // bytes of one storage item
+  uint8_t items_per_byte;  // >1 for types where several elements share a byte; else 1
   DTypeClass kind;
   std::string_view storage_class;  // "FloatStorage"; empty when the type has none
   std::string_view safetensors;    // "F32"; empty when safetensors cannot hold it

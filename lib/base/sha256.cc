@@ -1,9 +1,9 @@
 #include "lib/base/sha256.h"
 
-#include <openssl/evp.h>
-
 #include <array>
 #include <cstdlib>
+
+#include <openssl/evp.h>
 
 namespace pthview {
 
@@ -18,9 +18,7 @@ Sha256::Sha256() : state_(std::make_unique<State>()) {
 
 Sha256::~Sha256() { EVP_MD_CTX_free(state_->context); }
 
-void Sha256::Update(std::span<const std::byte> bytes) {
-  EVP_DigestUpdate(state_->context, bytes.data(), bytes.size());
-}
+void Sha256::Update(std::span<const std::byte> bytes) { EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()); }
 
 std::string Sha256::Finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;

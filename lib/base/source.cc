@@ -1,8 +1,8 @@
 #include "lib/base/source.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/types.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -53,8 +53,8 @@ class FileSource : public ByteSource {
         return error;
       }
       if (got == 0) {
-        Error error{ErrorCode::kTruncated, "the file ends at byte " + std::to_string(offset + done) +
-                                               ": it was cut short while being read"};
+        Error error{ErrorCode::kTruncated,
+                    "the file ends at byte " + std::to_string(offset + done) + ": it was cut short while being read"};
         error.file = path_;
         error.offset = offset;
         return error;

@@ -8,9 +8,9 @@
 namespace pthview {
 
 struct CodePoint {
-  char32_t value = 0;     // when !valid: the surrogate, or the byte itself
-  uint8_t length = 1;     // bytes that it takes; 1 for an invalid byte, 3 for a surrogate
-  bool valid = false;     // a Unicode scalar value in its shortest form
+  char32_t value = 0;      // when !valid: the surrogate, or the byte itself
+  uint8_t length = 1;      // bytes that it takes; 1 for an invalid byte, 3 for a surrogate
+  bool valid = false;      // a Unicode scalar value in its shortest form
   bool surrogate = false;  // ED A0..BF 80..BF: a surrogate written as if it were a character
 };
 

@@ -1,0 +1,36 @@
+// Progress: a line on stderr for anything over a second; silent when stderr is not a terminal.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace pthview {
+
+// Thread-safe. Nothing is printed in the first second, so short work stays quiet; the line is erased at the end.
+class Progress {
+ public:
+  // `enabled` is false with -q, --no-progress or when stderr is not a terminal.
+  Progress(std::string label, uint64_t total_bytes, bool enabled);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void Advance(uint64_t bytes);
+  // Set by the signal handler of the program (Ctrl-C): long work asks between blocks and returns kInterrupted.
+  static bool Interrupted();
+  static void SetInterrupted();
+
+ private:
+  void Draw(uint64_t done);
+  std::string label_;
+  uint64_t total_;
+  bool enabled_;
+  std::atomic<uint64_t> done_{0};
+  std::atomic<int64_t> next_draw_ms_{1000};
+  std::chrono::steady_clock::time_point start_;
+  std::atomic<bool> drawn_{false};
+};
+
+}  // namespace pthview
