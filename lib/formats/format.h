@@ -1,0 +1,44 @@
+// What a format is: a row of the table in registry.cc, and how a path becomes a Model.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/base/result.h"
+#include "lib/base/source.h"
+#include "lib/container/zip.h"
+#include "lib/model/model.h"
+
+namespace pthview {
+
+// What match functions look at: the first bytes, and the zip directory when it is one. Content decides, never the extension.
+struct OpenContext {
+  std::string path;
+  std::unique_ptr<ByteSource> source;
+  std::vector<std::byte> head;          // the first 4096 bytes, or all of a smaller file
+  std::unique_ptr<ZipArchive> zip;      // set when the source is a zip archive
+  Findings findings;                    // of the container, passed on to the model
+};
+
+struct OpenOptions {
+  // Build modules and metadata too. `list` of model parts only needs tensors, and 50,000 of them show the difference.
+  bool structure = true;
+};
+
+struct Format {
+  std::string_view name;  // "torch-zip"
+  std::string_view text;  // "PyTorch zip checkpoint (torch 1.6 and later)"
+  // 0: no; 100: certain. The highest wins; equal ones: the first row.
+  int (*match)(const OpenContext& context);
+  Result<Model> (*open)(OpenContext context, const OpenOptions& options);
+};
+
+std::span<const Format> Formats();
+
+// Opens whatever `path` is. Errors name the file and what was seen instead (a picture, HTML, an empty file, a directory).
+Result<Model> OpenModel(const std::string& path, const OpenOptions& options = {});
+
+}  // namespace pthview

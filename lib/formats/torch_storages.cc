@@ -1,0 +1,63 @@
+#include "lib/formats/torch_storages.h"
+
+#include <string>
+
+namespace pthview {
+
+using pickle::Kind;
+using pickle::Tree;
+using pickle::Value;
+
+namespace {
+
+std::string_view KeyText(Value key, Arena& arena) {
+  if (key.IsText()) return key.Text();
+  if (key.Is(Kind::kInt)) return arena.Copy(std::to_string(key.integer));
+  return {};
+}
+
+int64_t IntOr(Value value, int64_t otherwise) { return value.Is(Kind::kInt) ? value.integer : otherwise; }
+
+}  // namespace
+
+std::optional<StorageId> ParseStorageId(const Tree& tree, const std::vector<GlobalMeaning>& meanings, Value id,
+                                        Arena& arena) {
+  auto items = tree.Sequence(id);
+  if (items.size() < 5 || !items[0].IsText() || items[0].Text() != "storage") return std::nullopt;
+  StorageId result;
+  if (items[1].Is(Kind::kGlobal)) {
+    const GlobalMeaning& meaning = meanings[items[1].index];
+    if (meaning.kind == GlobalKind::kStorageClass || meaning.kind == GlobalKind::kTensorClass) {
+      result.dtype = meaning.dtype;
+    }
+    result.untyped = tree.GlobalOf(items[1]).name == "UntypedStorage";
+  }
+  result.key = KeyText(items[2], arena);
+  if (items[3].IsText()) result.location = items[3].Text();
+  result.numel = IntOr(items[4], -1);
+  if (items.size() > 5) {
+    auto view = tree.Sequence(items[5]);
+    if (view.size() == 3) {
+      result.has_view = true;
+      result.view_key = KeyText(view[0], arena);
+      result.view_offset = IntOr(view[1], -1);
+      result.view_size = IntOr(view[2], -1);
+    }
+  }
+  return result;
+}
+
+std::optional<ModuleSourceId> ParseModuleSourceId(const Tree& tree, Value id) {
+  auto items = tree.Sequence(id);
+  if (items.size() == 4 && items[0].IsText() && items[0].Text() == "module") {
+    items = items.subspan(1);
+  } else if (items.size() != 3 || !items[0].Is(Kind::kGlobal)) {  // tar files leave the word out
+    return std::nullopt;
+  }
+  ModuleSourceId result{.class_name = items[0]};
+  if (items[1].IsText()) result.file = items[1].Text();
+  if (items[2].IsText()) result.source = items[2].Text();
+  return result;
+}
+
+}  // namespace pthview

@@ -1,0 +1,82 @@
+// From a pickled call that would rebuild a tensor to a Tensor of the model. One function a rebuild function of
+// formats.md section 2; nothing is read but the pickle's own values.
+// Source: torch/_utils.py, torch/_tensor.py (the __reduce_ex__ side and the functions named there).
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "lib/formats/torch_globals.h"
+#include "lib/formats/torch_storages.h"
+#include "lib/model/builder.h"
+#include "lib/pickle/value.h"
+
+namespace pthview {
+
+// A pickle with what its names and persistent ids mean: the input of everything below.
+struct TorchPickle {
+  pickle::Tree tree;
+  std::vector<GlobalMeaning> meanings;  // by global index
+  std::vector<StorageRow> storages;     // by persistent id index
+  int depth = 0;                        // nesting of files inside pickles (_load_from_bytes)
+};
+
+// Reads the bytes of a torch file that stands inside a pickle, and returns the storage that is its root object.
+using NestedStorageReader = std::function<std::optional<StorageRow>(std::string_view bytes, int depth)>;
+
+class TensorReader {
+ public:
+  TensorReader(const TorchPickle& file, ModelBuilder& builder, NestedStorageReader nested);
+
+  // The tensor that `value` stands for; nullopt when it stands for something else. `where` names it in findings.
+  std::optional<Tensor> Read(pickle::Value value, std::string_view where);
+
+  // Cheap: whether Read would give a tensor (it may still carry findings).
+  bool IsTensor(pickle::Value value) const;
+
+  // Whether the value is a Parameter (so that it counts as one wherever it stands).
+  bool IsParameter(pickle::Value value) const;
+
+ private:
+  using Args = std::span<const pickle::Value>;
+
+  GlobalMeaning MeaningOf(pickle::Value callable) const;
+  std::optional<Tensor> ReadAt(pickle::Value value, int depth);
+  std::optional<Tensor> ReadObject(const pickle::Object& object, int depth);
+  std::optional<Tensor> Rebuild(GlobalMeaning meaning, Args args, int depth);
+  std::optional<Tensor> RebuildStrided(GlobalKind kind, Args args);
+  std::optional<Tensor> RebuildQuantized(Args args, int depth);
+  std::optional<Tensor> RebuildSparse(Layout layout, Args data, int depth);
+  std::optional<Tensor> RebuildMeta(Args args);
+  std::optional<Tensor> RebuildNested(Args args, int depth);
+  std::optional<Tensor> RebuildWrapper(Args args);
+  std::optional<Tensor> RebuildFromNumpy(Args args, int depth);
+  std::optional<Tensor> RebuildFromType(GlobalKind kind, Args args, int depth);
+  std::optional<Tensor> ReadOldForm(GlobalMeaning meaning, const pickle::Object& object, int depth);
+  std::optional<Tensor> FromPythonList(DType dtype, pickle::Value list);
+  Tensor BareStorage(const StorageRow& row);
+  std::optional<StorageRow> StorageOf(pickle::Value value);
+  std::optional<Component> ComponentOf(std::string_view name, pickle::Value value, int depth);
+  void AddStateComponents(Tensor& tensor, pickle::Value state, int depth);
+  bool Ints(pickle::Value sequence, std::vector<int64_t>* out);
+  Layout LayoutOf(pickle::Value value) const;
+  DType DTypeOf(pickle::Value value) const;
+  std::string_view DeviceOf(pickle::Value value);
+  std::string_view QualifiedName(pickle::Value global);
+  std::string_view CopyDevice(std::string_view device);
+
+  const TorchPickle& file_;
+  const pickle::Tree& tree_;
+  ModelBuilder& builder_;
+  NestedStorageReader nested_;
+  std::string_view where_;
+  std::vector<int64_t> shape_;
+  std::vector<int64_t> strides_;
+  std::vector<std::pair<uint64_t, std::optional<StorageRow>>> nested_cache_;  // by identity of the call
+  std::vector<std::string_view> devices_;
+};
+
+}  // namespace pthview

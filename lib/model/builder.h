@@ -1,0 +1,69 @@
+// ModelBuilder: the only way a Model comes about. It checks the invariants of model.h once, so that all later code may
+// rely on them; what breaks one becomes a finding and a tensor without data, never a refusal of the whole file.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "lib/base/finding.h"
+#include "lib/model/model.h"
+
+namespace pthview {
+
+// A tensor as a format describes it, unchecked.
+struct TensorDraft {
+  std::span<const int64_t> shape;    // borrowed for the call
+  std::span<const int64_t> strides;  // borrowed; in elements. Empty with a non-empty shape: row-major
+  int64_t offset = 0;                // in elements
+  Index storage = kNone;
+  DType dtype = DType::kUnknown;
+  Layout layout = Layout::kDense;
+  std::optional<bool> requires_grad;
+  bool conj = false;
+  bool neg = false;
+  bool meta = false;  // a meta tensor: no data by intent
+  std::string_view device;      // borrowed
+  std::string_view class_name;  // borrowed
+  int64_t numel_override = -1;  // layouts whose shape does not give the count (nested)
+};
+
+class ModelBuilder {
+ public:
+  explicit ModelBuilder(Findings findings = {}) : findings_(std::move(findings)) {}
+
+  Model& model() { return model_; }
+  Findings& findings() { return findings_; }
+  Arena& arena() { return model_.arena; }
+
+  Index AddSource(std::unique_ptr<ByteSource> source);
+  Index AddStorage(Storage storage);
+  // Bytes of our own (inflated, decoded, nested) as a storage.
+  Index AddMemoryStorage(std::string_view name, std::vector<std::byte> bytes, DType dtype, std::string_view device);
+
+  // Checks the draft, makes it a Tensor and returns it; `where` (borrowed) names it in findings. It is not yet in a table.
+  Tensor Check(const TensorDraft& draft, std::string_view where);
+
+  // Appends to Model::tensors / Model::components.
+  Index AddTensor(Tensor tensor);
+  Index AddComponent(Tensor tensor);
+  // Attaches components (already in Model::components) to a tensor.
+  void Attach(Tensor& tensor, std::span<const Component> components);
+
+  void AddPlain(PlainValue value) { model_.plain.push_back(value); }
+
+  void Note(Severity severity, std::string_view code, std::string_view where, std::string text) {
+    findings_.Add(severity, code, std::string(where), std::move(text));
+  }
+
+  Model Finish() &&;
+
+ private:
+  Model model_;
+  Findings findings_;
+  std::vector<int64_t> scratch_;
+};
+
+}  // namespace pthview
