@@ -1,0 +1,34 @@
+// The pickle machine: all opcodes of protocols 0 to 5, run over an inert tree. It never imports, calls or allocates
+// what it was not given bytes for. Source: CPython Lib/pickletools.py.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "lib/base/finding.h"
+#include "lib/base/result.h"
+#include "lib/base/source.h"
+#include "lib/pickle/value.h"
+
+namespace pthview::pickle {
+
+struct ReadOptions {
+  std::string record;  // name for errors: "data.pkl", "archive/data.pkl"; may be empty
+  uint64_t base = 0;   // offset of the first byte inside the record or file, for errors
+};
+
+// Reads one pickle from the start of `bytes` (taken over by the tree) up to its STOP; Tree::end tells where that was.
+// Limits follow from the input's size: each object costs at least one byte of pickle, memo indices may be sparse but
+// the memo's memory may not exceed the input's by more than a constant factor. Recursion depth does not matter: nothing
+// here recurses. Errors: kTruncated (no STOP), kCorrupt (unknown opcode, stack underflow, wrong kind for an opcode:
+// with the byte), kLimit.
+Result<Tree> Read(std::vector<std::byte> bytes, const ReadOptions& options);
+
+// The same for a pickle that stands at `offset` of `source` and whose length is not known (legacy files are several
+// pickles in a row): reads blocks until STOP. Tree::end is relative to `offset`.
+Result<Tree> ReadFrom(const ByteSource& source, uint64_t offset, const ReadOptions& options);
+
+}  // namespace pthview::pickle

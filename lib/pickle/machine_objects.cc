@@ -1,0 +1,124 @@
+// What Python would import or call: here, names and arguments on record.
+#include "lib/pickle/machine_state.h"
+
+namespace pthview::pickle {
+namespace {
+
+// Longer names are not refused by Python, but a file of other content must not be searched to its end for a newline.
+constexpr uint64_t kLongestName = uint64_t{1} << 20;
+
+}  // namespace
+
+// c <module> \n <name> \n
+bool Machine::GlobalText() {
+  std::string_view module;
+  std::string_view name;
+  if (!Line(&module, kLongestName) || !Line(&name, kLongestName)) return false;
+  Push(Make(Kind::kGlobal, Intern(module, name)));
+  return true;
+}
+
+bool Machine::StackGlobal() {
+  if (Depth() < 2) return Underflow();
+  const Value name = Pop();
+  const Value module = Pop();
+  if (!name.IsText()) return WrongKind(name);
+  if (!module.IsText()) return WrongKind(module);
+  Push(Make(Kind::kGlobal, Intern(module.Text(), name.Text())));
+  return true;
+}
+
+uint32_t Machine::Intern(std::string_view module, std::string_view name) {
+  const auto [entry, is_new] =
+      global_indices_.try_emplace({module, name}, static_cast<uint32_t>(tree_.globals_.size()));
+  if (is_new) tree_.globals_.Push({module, name, static_cast<uint64_t>(opcode_ - begin_)});
+  return entry->second;
+}
+
+void Machine::PushObject(Object::Made made, Value callable, Value args) {
+  Object object;
+  object.callable = callable;
+  object.args = args;
+  object.made = made;
+  object.position = static_cast<uint64_t>(opcode_ - begin_);
+  tree_.objects_.Push(object);
+  Push(Make(Kind::kObject, static_cast<uint32_t>(tree_.objects_.size() - 1)));
+}
+
+// MARK args i <module> \n <name> \n
+bool Machine::Inst() {
+  std::string_view module;
+  std::string_view name;
+  size_t mark = 0;
+  if (!Line(&module, kLongestName) || !Line(&name, kLongestName) || !PopMark(&mark)) return false;
+  FoldTuple(mark);
+  PushObject(Object::Made::kReduce, Make(Kind::kGlobal, Intern(module, name)), Pop());
+  return true;
+}
+
+// MARK class args o
+bool Machine::Obj() {
+  size_t mark = 0;
+  if (!PopMark(&mark)) return false;
+  if (stack_.size() == mark) return Fail(ErrorCode::kCorrupt, "there is no class above its MARK");
+  FoldTuple(mark + 1);
+  const Value args = Pop();
+  const Value callable = Pop();
+  PushObject(Object::Made::kReduce, callable, args);
+  return true;
+}
+
+bool Machine::NewObjEx() {
+  if (Depth() < 3) return Underflow();
+  const Value kwargs = Pop();
+  const Value args = Pop();
+  const Value callable = Pop();
+  PushObject(Object::Made::kNewEx, callable, args);
+  ExtraOf(tree_.objects_.back()).kwargs = kwargs;
+  return true;
+}
+
+bool Machine::Build() {
+  if (Depth() < 2) return Underflow();
+  const Value state = Pop();
+  if (!stack_.back().Is(Kind::kObject)) return WrongKind(stack_.back());
+  Object& object = tree_.objects_[stack_.back().index];
+  if (object.has_state) {
+    Tree::Extra& extra = ExtraOf(object);
+    if (extra.earlier_states == 0) extra.earlier_states = NewList() + 1;
+    AppendTo(extra.earlier_states - 1, {&object.state, 1});
+  }
+  object.state = state;
+  object.has_state = true;
+  return true;
+}
+
+Tree::Extra& Machine::ExtraOf(Object& object) {
+  if (object.extra == 0) {
+    tree_.extras_.Push({});
+    object.extra = static_cast<uint32_t>(tree_.extras_.size());
+  }
+  return tree_.extras_[object.extra - 1];
+}
+
+bool Machine::Extension(int64_t code) {
+  if (code <= 0) return Fail(ErrorCode::kCorrupt, "extension codes begin at 1");
+  Value value;
+  value.kind = Kind::kExtension;
+  value.integer = code;
+  Push(value);
+  return true;
+}
+
+bool Machine::ReadOnlyBuffer() {
+  if (Depth() == 0) return Underflow();
+  Value& top = stack_.back();
+  if (top.Is(Kind::kBuffer)) {
+    top.flag = true;
+    return true;
+  }
+  // What has a buffer in memory already is left as it is.
+  return top.Is(Kind::kBytes) || top.Is(Kind::kByteArray) || WrongKind(top);
+}
+
+}  // namespace pthview::pickle
