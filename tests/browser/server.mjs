@@ -1,6 +1,9 @@
 // Starts and stops the servers that the scripts of this folder look at. Only processes started here are ended.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 const waitForUrl = (child, seconds) => new Promise((resolve, reject) => {
     let output = '';
@@ -46,10 +49,20 @@ const start = async (command, args, seconds) => {
 // `BIN serve FILE... --no-open`, with its address as printed.
 export const startServer = (binary, args, seconds = 20) => start(binary, ['serve', ...args, '--no-open'], seconds);
 
-// Stock Netron with its own server, from a Python that has its package.
-export const startNetron = (python, file, seconds = 60) => {
-    const script = 'import sys, netron\n' +
-        'host, port = netron.start(sys.argv[1], browse=False)\n' +
+// Stock Netron with its own server, unpacked from its wheel.
+export const startNetron = async (wheel, file, seconds = 60) => {
+    const folder = mkdtempSync(join(tmpdir(), 'netron-'));
+    execFileSync('python3', ['-m', 'zipfile', '-e', wheel, folder]);
+    const script = 'import sys\nsys.path.insert(0, sys.argv[1])\nimport netron\n' +
+        'host, port = netron.start(sys.argv[2], browse=False)\n' +
         'print(f"http://{host}:{port}/ ", flush=True)\nnetron.wait()\n';
-    return start(python, ['-c', script, file], seconds);
+    const server = await start('python3', ['-c', script, folder, file], seconds);
+    return {
+        ...server,
+        stop: async () => {
+            const end = await server.stop();
+            rmSync(folder, { recursive: true });
+            return end;
+        }
+    };
 };

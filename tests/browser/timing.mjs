@@ -2,7 +2,7 @@
 //
 //   node timing.mjs --url URL [--unfold] [--runs N]          a server that runs already (pthview's or Netron's own)
 //   node timing.mjs --pthview BIN FILE [--unfold] [--runs N]   starts `BIN serve FILE --no-open`
-//   node timing.mjs --netron PYTHON FILE [--runs N]            starts stock Netron, PYTHON having its package
+//   node timing.mjs --netron WHEEL FILE [--runs N]             starts stock Netron's own server from its wheel
 //
 // Prints one JSON line: {"drawn_ms": median, "runs_ms": [...], "browser_mb": median, "nodes": n, "unfold_ms": slowest}.
 // drawn_ms counts from the navigation; a started server counts from its start, too (`serve_ms`). browser_mb is the sum
@@ -24,7 +24,7 @@ const pthview = take('--pthview');
 const netron = take('--netron');
 const [file] = args;
 if (!url && !((pthview || netron) && file)) {
-    console.error('usage: node timing.mjs --url URL | --pthview BIN FILE | --netron PYTHON FILE  [--unfold] [--runs N]');
+    console.error('usage: node timing.mjs --url URL | --pthview BIN FILE | --netron WHEEL FILE  [--unfold] [--runs N]');
     process.exit(2);
 }
 
@@ -66,7 +66,7 @@ const megabytes = (pids) => {
 };
 
 const graph = (page) => page.waitForFunction(() =>
-    document.body.classList.contains('default') && document.querySelectorAll('#canvas .graph-node').length > 0,
+    document.body && document.body.classList.contains('default') && document.querySelectorAll('#canvas .graph-node').length > 0,
 null, { timeout: 600000, polling: 'raf' });
 
 // Unfolds the first block of each level, as a click on its plus does; the slowest of them in milliseconds.
@@ -110,7 +110,9 @@ for (let run = 0; run < runs; run++) {
     const serve = performance.now() - started;
     const before = new Set(family(process.pid));
     const browser = await launch();
-    const { page } = await open(browser);
+    const { page, context } = await open(browser);
+    // Else stock Netron asks before it opens anything.
+    await context.addCookies([{ name: 'consent', value: '1', url: new URL(server.url).origin }]);
     const start = performance.now();
     await page.goto(server.url, { waitUntil: 'commit' });
     await graph(page);
