@@ -14,13 +14,14 @@
 
 namespace pthview {
 
-// What match functions look at: the first bytes, and the zip directory when it is one. Content decides, never the extension.
+// What match functions look at: the first bytes, and the zip directory when it is one. Content decides, never the
+// extension.
 struct OpenContext {
   std::string path;
   std::unique_ptr<ByteSource> source;
-  std::vector<std::byte> head;          // the first 4096 bytes, or all of a smaller file
-  std::unique_ptr<ZipArchive> zip;      // set when the source is a zip archive
-  Findings findings;                    // of the container, passed on to the model
+  std::vector<std::byte> head;      // the first 4096 bytes, or all of a smaller file
+  std::unique_ptr<ZipArchive> zip;  // set when the source is a zip archive
+  Findings findings;                // of the container, passed on to the model
 };
 
 struct OpenOptions {
@@ -36,9 +37,10 @@ struct Format {
   Result<Model> (*open)(OpenContext context, const OpenOptions& options);
 };
 
-std::span<const Format> Formats();
+std::span<const Format* const> Formats();
 
-// Opens whatever `path` is. Errors name the file and what was seen instead (a picture, HTML, an empty file, a directory).
+// Opens whatever `path` is. Errors name the file and what was seen instead (a picture, HTML, an empty file, a
+// directory).
 Result<Model> OpenModel(const std::string& path, const OpenOptions& options = {});
 
 }  // namespace pthview

@@ -29,9 +29,9 @@ struct CodeRow {
   DType dtype;
 };
 constexpr CodeRow kCodes[] = {
-    {"f8", DType::kFloat64}, {"f4", DType::kFloat32},    {"f2", DType::kFloat16},     {"i8", DType::kInt64},
-    {"i4", DType::kInt32},   {"i2", DType::kInt16},      {"i1", DType::kInt8},        {"u8", DType::kUint64},
-    {"u4", DType::kUint32},  {"u2", DType::kUint16},     {"u1", DType::kUint8},       {"b1", DType::kBool},
+    {"f8", DType::kFloat64},   {"f4", DType::kFloat32},     {"f2", DType::kFloat16}, {"i8", DType::kInt64},
+    {"i4", DType::kInt32},     {"i2", DType::kInt16},       {"i1", DType::kInt8},    {"u8", DType::kUint64},
+    {"u4", DType::kUint32},    {"u2", DType::kUint16},      {"u1", DType::kUint8},   {"b1", DType::kBool},
     {"c8", DType::kComplex64}, {"c16", DType::kComplex128},
 };
 
@@ -94,7 +94,8 @@ std::optional<std::vector<std::byte>> FromLatin1(std::string_view text) {
 
 }  // namespace
 
-std::optional<std::vector<std::byte>> BytesOf(const Tree& tree, const std::vector<GlobalMeaning>& meanings, Value value) {
+std::optional<std::vector<std::byte>> BytesOf(const Tree& tree, const std::vector<GlobalMeaning>& meanings,
+                                              Value value) {
   auto copy = [](std::string_view text) {
     const auto* at = reinterpret_cast<const std::byte*>(text.data());
     return std::vector<std::byte>(at, at + text.size());
@@ -136,8 +137,8 @@ bool IsNumpyArray(const Tree& tree, const std::vector<GlobalMeaning>& meanings, 
   return DTypeOf(tree, meanings, type).dtype != DType::kUnknown;
 }
 
-std::optional<Tensor> ReadNumpyArray(const Tree& tree, const std::vector<GlobalMeaning>& meanings, ModelBuilder& builder,
-                                     const Object& object, std::string_view where) {
+std::optional<Tensor> ReadNumpyArray(const Tree& tree, const std::vector<GlobalMeaning>& meanings,
+                                     ModelBuilder& builder, const Object& object, std::string_view where) {
   Value shape_value;
   Value type;
   Value data;
@@ -172,7 +173,11 @@ std::optional<Tensor> ReadNumpyArray(const Tree& tree, const std::vector<GlobalM
     }
   }
   Index storage = builder.AddMemoryStorage("numpy", std::move(*bytes), dtype.dtype, "cpu");
-  return builder.Check({.shape = shape, .strides = strides, .storage = storage, .dtype = dtype.dtype, .device = "cpu",
+  return builder.Check({.shape = shape,
+                        .strides = strides,
+                        .storage = storage,
+                        .dtype = dtype.dtype,
+                        .device = "cpu",
                         .class_name = "numpy.ndarray"},
                        where);
 }

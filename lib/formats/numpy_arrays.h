@@ -23,7 +23,8 @@ std::optional<Tensor> ReadNumpyArray(const pickle::Tree& tree, const std::vector
 // `numpy.core.multiarray.scalar(dtype, bytes)` as text; empty when it is something else.
 std::string NumpyScalarText(const pickle::Tree& tree, const std::vector<GlobalMeaning>& meanings, pickle::Value value);
 
-// Bytes as Python 3 pickles them at protocol 2: `_codecs.encode(text, 'latin1')`; nullopt when value is nothing of the kind.
+// Bytes as Python 3 pickles them at protocol 2: `_codecs.encode(text, 'latin1')`; nullopt when value is nothing of the
+// kind.
 std::optional<std::vector<std::byte>> BytesOf(const pickle::Tree& tree, const std::vector<GlobalMeaning>& meanings,
                                               pickle::Value value);
 

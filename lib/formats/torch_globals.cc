@@ -74,17 +74,12 @@ constexpr Row kRows[] = {
 
 // Names of Python 2's __builtin__ and Python 3's builtins.
 constexpr Row kBuiltins[] = {
-    {"", "set", kSet},
-    {"", "frozenset", kFrozenSet},
-    {"", "list", kList},
-    {"", "dict", kDict},
-    {"", "tuple", kTuple},
-    {"", "bytearray", kByteArray},
-    {"", "complex", kComplex},
+    {"", "set", kSet},     {"", "frozenset", kFrozenSet}, {"", "list", kList},       {"", "dict", kDict},
+    {"", "tuple", kTuple}, {"", "bytearray", kByteArray}, {"", "complex", kComplex},
 };
 
-constexpr std::string_view kLayouts[] = {"strided", "sparse_coo", "sparse_csr", "sparse_csc",
-                                         "sparse_bsr", "sparse_bsc", "jagged", "_mkldnn"};
+constexpr std::string_view kLayouts[] = {"strided",    "sparse_coo", "sparse_csr", "sparse_csc",
+                                         "sparse_bsr", "sparse_bsc", "jagged",     "_mkldnn"};
 constexpr std::string_view kQSchemes[] = {"per_tensor_affine", "per_channel_affine", "per_tensor_symmetric",
                                           "per_channel_symmetric", "per_channel_affine_float_qparams"};
 

@@ -31,9 +31,9 @@ enum class GlobalKind : uint8_t {
   kRebuildFromType,
   kRebuildFromTypeV2,
   kLoadFromBytes,
-  kTensorClass,   // torch.FloatTensor and its like; dtype tells which
-  kTensorBase,    // torch.Tensor, torch._C._TensorBase
-  kParameter,     // torch.nn.parameter.Parameter
+  kTensorClass,  // torch.FloatTensor and its like; dtype tells which
+  kTensorBase,   // torch.Tensor, torch._C._TensorBase
+  kParameter,    // torch.nn.parameter.Parameter
   kBuffer,
   kUninitialized,
   kStorageClass,  // torch.FloatStorage, torch.storage.UntypedStorage; dtype tells which

@@ -20,7 +20,7 @@ struct StorageId {
   std::string_view location;  // "cpu", "cuda:0"
   int64_t numel = 0;          // elements of dtype; for UntypedStorage bytes (dtype is uint8 then)
   bool untyped = false;
-  bool has_view = false;      // legacy only: this is a window of [view_offset, view_offset + view_size) elements
+  bool has_view = false;  // legacy only: this is a window of [view_offset, view_offset + view_size) elements
   std::string_view view_key;
   int64_t view_offset = 0;
   int64_t view_size = 0;
@@ -39,12 +39,12 @@ std::optional<ModuleSourceId> ParseModuleSourceId(const pickle::Tree& tree, pick
 
 // What a persistent id of one pickle stands for. One row for each of tree.persistent_ids().
 struct StorageRow {
-  Index storage = kNone;            // into Model::storages
-  DType dtype = DType::kUnknown;    // the class named there; a tensor of _rebuild_tensor_v3 says its own
-  int64_t numel = 0;                // elements of dtype
-  int64_t view_offset = 0;          // elements to add to every offset of tensors over it
+  Index storage = kNone;          // into Model::storages
+  DType dtype = DType::kUnknown;  // the class named there; a tensor of _rebuild_tensor_v3 says its own
+  int64_t numel = 0;              // elements of dtype
+  int64_t view_offset = 0;        // elements to add to every offset of tensors over it
   std::string_view device;
-  bool is_storage = false;          // false: a class, or nothing known
+  bool is_storage = false;  // false: a class, or nothing known
 };
 
 }  // namespace pthview

@@ -1,5 +1,5 @@
-// The rebuild functions of tensors that are not one strided window: quantized, sparse, nested, meta, wrapped, and tensors
-// spelt out as Python lists or NumPy arrays.
+// The rebuild functions of tensors that are not one strided window: quantized, sparse, nested, meta, wrapped, and
+// tensors spelt out as Python lists or NumPy arrays.
 #include <cstring>
 #include <utility>
 
@@ -93,9 +93,9 @@ std::optional<Tensor> TensorReader::RebuildQuantized(Args args, int depth) {
 // COO: (indices, values, size [, is_coalesced]); compressed: (compressed, plain, values, size)
 std::optional<Tensor> TensorReader::RebuildSparse(Layout layout, Args data, int depth) {
   static constexpr std::string_view kNames[][3] = {
-      {"indices", "values", ""},                     // COO
-      {"crow_indices", "col_indices", "values"},     // CSR, BSR
-      {"ccol_indices", "row_indices", "values"},     // CSC, BSC
+      {"indices", "values", ""},                  // COO
+      {"crow_indices", "col_indices", "values"},  // CSR, BSR
+      {"ccol_indices", "row_indices", "values"},  // CSC, BSC
   };
   bool coo = layout == Layout::kSparseCoo;
   size_t stored = coo ? 2 : 3;
@@ -173,8 +173,9 @@ std::optional<Tensor> TensorReader::RebuildFromNumpy(Args args, int depth) {
     if (Info(dtype).item_size == Info(tensor->dtype).item_size) {
       tensor->dtype = dtype;  // bfloat16 travels as the bits of another type of its width
     } else {
-      builder_.Note(Severity::kInfo, "dtype-widened", where_,
-                    fmt::format("it was a {} tensor; the file holds it as {}", DTypeName(dtype), DTypeName(tensor->dtype)));
+      builder_.Note(
+          Severity::kInfo, "dtype-widened", where_,
+          fmt::format("it was a {} tensor; the file holds it as {}", DTypeName(dtype), DTypeName(tensor->dtype)));
     }
   }
   if (args.size() > 2) tensor->device = DeviceOf(args[2]);
@@ -247,7 +248,8 @@ Layout TensorReader::LayoutOf(Value value) const {
     name = value.Text();
   }
   if (name.starts_with("torch.")) name.remove_prefix(6);
-  for (Layout layout : {Layout::kSparseCoo, Layout::kSparseCsr, Layout::kSparseCsc, Layout::kSparseBsr, Layout::kSparseBsc}) {
+  for (Layout layout :
+       {Layout::kSparseCoo, Layout::kSparseCsr, Layout::kSparseCsc, Layout::kSparseBsr, Layout::kSparseBsc}) {
     if (name == LayoutName(layout)) return layout;
   }
   return Layout::kDense;

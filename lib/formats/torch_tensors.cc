@@ -87,7 +87,8 @@ std::optional<Tensor> TensorReader::Read(Value value, std::string_view where) {
 
 std::optional<Tensor> TensorReader::ReadAt(Value value, int depth) {
   if (depth > kMaxDepth) {
-    builder_.Note(Severity::kError, "tensor-nesting", where_, "tensors are wrapped in each other too deeply to be real");
+    builder_.Note(Severity::kError, "tensor-nesting", where_,
+                  "tensors are wrapped in each other too deeply to be real");
     return std::nullopt;
   }
   if (value.Is(Kind::kPersistent)) {
@@ -161,13 +162,15 @@ std::optional<Tensor> TensorReader::Rebuild(GlobalMeaning meaning, Args args, in
   }
 }
 
-// (storage, offset, size, stride [, requires_grad, hooks [, metadata]]); v3: (..., requires_grad, hooks, dtype [, metadata])
+// (storage, offset, size, stride [, requires_grad, hooks [, metadata]]); v3: (..., requires_grad, hooks, dtype [,
+// metadata])
 std::optional<Tensor> TensorReader::RebuildStrided(GlobalKind kind, Args args) {
   if (args.size() < 4) return std::nullopt;
   auto row = StorageOf(args[0]);
   if (!row) return std::nullopt;
   if (!args[1].Is(Kind::kInt) || !Ints(args[2], &shape_) || !Ints(args[3], &strides_)) return std::nullopt;
-  TensorDraft draft{.shape = shape_, .strides = strides_, .storage = row->storage, .dtype = row->dtype, .device = row->device};
+  TensorDraft draft{
+      .shape = shape_, .strides = strides_, .storage = row->storage, .dtype = row->dtype, .device = row->device};
   draft.offset = CheckedAdd(args[1].integer, row->view_offset).value_or(-1);
   size_t metadata = SIZE_MAX;
   if (kind == kRebuildTensorV3) {
@@ -193,14 +196,16 @@ std::optional<Tensor> TensorReader::RebuildFromType(GlobalKind kind, Args args, 
   auto tensor = Rebuild(MeaningOf(args[0]), tree_.Sequence(args[2]), depth + 1);
   if (!tensor) return std::nullopt;
   GlobalKind type = MeaningOf(args[1]).kind;
-  if (args[1].Is(Kind::kGlobal) && type != kTensorBase && type != kParameter) tensor->class_name = QualifiedName(args[1]);
+  if (args[1].Is(Kind::kGlobal) && type != kTensorBase && type != kParameter)
+    tensor->class_name = QualifiedName(args[1]);
   if (args.size() > 3 && kind == kRebuildFromTypeV2 && tensor->data == DataState::kMeta) {
     AddStateComponents(*tensor, args[3], depth);
   }
   return tensor;
 }
 
-// torch.FloatTensor, torch.Tensor and Parameter as they were pickled before the rebuild functions, and constructor calls:
+// torch.FloatTensor, torch.Tensor and Parameter as they were pickled before the rebuild functions, and constructor
+// calls:
 //   FloatTensor() + BUILD (storage, offset, size, stride)
 //   Tensor() + BUILD (storage, offset, size, stride) or (data, requires_grad, _, _, hooks)
 //   Parameter(data [, requires_grad]) + BUILD (requires_grad, volatile, hooks) or (data, requires_grad, ...)
@@ -234,9 +239,11 @@ std::optional<Tensor> TensorReader::ReadOldForm(GlobalMeaning meaning, const Obj
 Tensor TensorReader::BareStorage(const StorageRow& row) {
   int64_t size = row.numel;
   if (row.storage != kNone && size < 0) {
-    size = static_cast<int64_t>(builder_.model().storages[row.storage].nbytes / std::max<uint8_t>(Info(row.dtype).item_size, 1));
+    size = static_cast<int64_t>(builder_.model().storages[row.storage].nbytes /
+                                std::max<uint8_t>(Info(row.dtype).item_size, 1));
   }
-  TensorDraft draft{.shape = std::span(&size, 1), .offset = row.view_offset, .storage = row.storage, .dtype = row.dtype};
+  TensorDraft draft{
+      .shape = std::span(&size, 1), .offset = row.view_offset, .storage = row.storage, .dtype = row.dtype};
   draft.device = row.device;
   draft.class_name = "storage";
   return builder_.Check(draft, where_);
@@ -291,7 +298,8 @@ std::string_view TensorReader::DeviceOf(Value value) {
   if (MeaningOf(object.callable).kind != kDevice) return {};
   Args args = tree_.Sequence(object.args);
   if (args.empty() || !args[0].IsText()) return {};
-  if (args.size() > 1 && args[1].Is(Kind::kInt)) return CopyDevice(fmt::format("{}:{}", args[0].Text(), args[1].integer));
+  if (args.size() > 1 && args[1].Is(Kind::kInt))
+    return CopyDevice(fmt::format("{}:{}", args[0].Text(), args[1].integer));
   return CopyDevice(args[0].Text());
 }
 

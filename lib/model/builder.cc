@@ -88,7 +88,8 @@ Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
   tensor.shape = arena().Copy(draft.shape);
   auto numel = CheckedNumel(draft.shape);
   if (!numel || !BytesFor(draft.dtype, *numel) || *BytesFor(draft.dtype, *numel) > INT64_MAX) {
-    return reject("tensor-overflow", "the sizes are negative, or their product does not fit 63 bits", DataState::kOutOfBounds);
+    return reject("tensor-overflow", "the sizes are negative, or their product does not fit 63 bits",
+                  DataState::kOutOfBounds);
   }
   tensor.numel = draft.numel_override >= 0 ? draft.numel_override : *numel;
   if (draft.layout != Layout::kDense) {
@@ -100,7 +101,8 @@ Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
     tensor.strides = arena().Copy(draft.strides);
   } else {
     if (!draft.strides.empty()) {
-      return reject("tensor-strides", fmt::format("{} strides for {} dimensions", draft.strides.size(), draft.shape.size()),
+      return reject("tensor-strides",
+                    fmt::format("{} strides for {} dimensions", draft.strides.size(), draft.shape.size()),
                     DataState::kOutOfBounds);
     }
     scratch_.assign(draft.shape.size(), 1);
@@ -122,7 +124,8 @@ Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
     return tensor;
   }
   tensor.contiguous = IsRowMajor(tensor.shape, tensor.strides);
-  if (draft.dtype == DType::kUnknown) return reject("tensor-dtype", "its element type is not known", DataState::kMissing);
+  if (draft.dtype == DType::kUnknown)
+    return reject("tensor-dtype", "its element type is not known", DataState::kMissing);
 
   auto extent = ExtentOf(tensor.shape, tensor.strides, draft.offset);
   if (!extent || extent->low < 0) {
@@ -136,9 +139,10 @@ Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
   }
   const Storage& storage = model_.storages[draft.storage];
   if (*end > storage.nbytes) {
-    return reject("tensor-outside",
-                  fmt::format("it needs {} bytes, its storage '{}' has {} (file cut short?)", *end, storage.key, storage.nbytes),
-                  DataState::kOutOfBounds);
+    return reject(
+        "tensor-outside",
+        fmt::format("it needs {} bytes, its storage '{}' has {} (file cut short?)", *end, storage.key, storage.nbytes),
+        DataState::kOutOfBounds);
   }
   tensor.data = DataState::kPresent;
   return tensor;

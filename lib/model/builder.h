@@ -24,7 +24,7 @@ struct TensorDraft {
   std::optional<bool> requires_grad;
   bool conj = false;
   bool neg = false;
-  bool meta = false;  // a meta tensor: no data by intent
+  bool meta = false;            // a meta tensor: no data by intent
   std::string_view device;      // borrowed
   std::string_view class_name;  // borrowed
   int64_t numel_override = -1;  // layouts whose shape does not give the count (nested)
@@ -43,7 +43,8 @@ class ModelBuilder {
   // Bytes of our own (inflated, decoded, nested) as a storage.
   Index AddMemoryStorage(std::string_view name, std::vector<std::byte> bytes, DType dtype, std::string_view device);
 
-  // Checks the draft, makes it a Tensor and returns it; `where` (borrowed) names it in findings. It is not yet in a table.
+  // Checks the draft, makes it a Tensor and returns it; `where` (borrowed) names it in findings. It is not yet in a
+  // table.
   Tensor Check(const TensorDraft& draft, std::string_view where);
 
   // Appends to Model::tensors / Model::components.

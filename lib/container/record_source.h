@@ -1,0 +1,16 @@
+// A zip record as a ByteSource of its own: for records that are deflated, or whose numbers are big-endian. Stored
+// little-endian records need none: they are read straight from the archive.
+#pragma once
+
+#include <memory>
+
+#include "lib/base/source.h"
+#include "lib/container/zip.h"
+
+namespace pthview {
+
+// `archive` must outlive what is returned. Nothing is inflated before the first ReadAt; then the record is inflated
+// once and kept. `swap_width` > 1 reverses each group of that many bytes.
+std::unique_ptr<ByteSource> OpenRecord(const ByteSource& archive, const ZipRecord& record, size_t swap_width = 1);
+
+}  // namespace pthview

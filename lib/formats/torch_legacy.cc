@@ -1,0 +1,234 @@
+// torch.save from 0.1.10 to 1.5: five pickles in a row, then the storages.
+//
+//   pickle   0x1950a86a20f9469cfc6c                      the magic number
+//   pickle   1001                                        the protocol version
+//   pickle   {'protocol_version', 'little_endian', ...}  sys_info
+//   pickle   the object; storages are persistent ids ('storage', class, key, location, numel, view)
+//   pickle   ['key', ...]                                the storages in the order they follow
+//   then for each key:  int64 numel | numel * item size bytes, always little-endian
+//
+// Source: torch/serialization.py (_legacy_save, _legacy_load), torch/csrc/generic/serialization.cpp.
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "lib/base/bytes.h"
+#include "lib/base/checked.h"
+#include "lib/formats/format.h"
+#include "lib/formats/formats_list.h"
+#include "lib/formats/torch_file.h"
+#include "lib/formats/torch_walk.h"
+#include "lib/pickle/machine.h"
+
+namespace pthview {
+namespace {
+
+using pickle::Kind;
+using pickle::Tree;
+using pickle::Value;
+
+constexpr std::string_view kMagicBytes = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";  // the number, little-endian
+constexpr std::string_view kMagicDigits = "119547037146038801333356";
+
+bool IsMagic(const Tree& tree) {
+  return tree.root.Is(Kind::kBigInt) && tree.root.Text() == (tree.root.flag ? kMagicDigits : kMagicBytes);
+}
+
+// Where the bytes of each key lie.
+struct Place {
+  uint64_t offset = 0;
+  uint64_t nbytes = 0;
+};
+
+class LegacyReader {
+ public:
+  LegacyReader(ModelBuilder& builder, Index source, uint64_t offset, int depth)
+      : builder_(builder),
+        source_index_(source),
+        source_(*builder.model().sources[source]),
+        at_(offset),
+        depth_(depth) {}
+
+  Result<LegacyFile> Read() {
+    LegacyFile file;
+    file.pickle.depth = depth_;
+    PTHVIEW_ASSIGN(Tree magic, Next("the magic number"));
+    if (!IsMagic(magic))
+      return Error{.code = ErrorCode::kCorrupt, .message = "no magic number of a PyTorch file", .offset = 0};
+    PTHVIEW_ASSIGN(Tree version, Next("the protocol version"));
+    if (version.root.Is(Kind::kInt)) file.protocol_version = version.root.integer;
+    if (file.protocol_version != 1001) {
+      builder_.Note(Severity::kWarning, "protocol-version", "",
+                    fmt::format("the protocol version is {}, not 1001", file.protocol_version));
+    }
+    PTHVIEW_ASSIGN(Tree system, Next("sys_info"));
+    PTHVIEW_ASSIGN(file.pickle.tree, Next("the object"));
+    file.pickle.meanings = MeaningsOf(file.pickle.tree);
+    ParseIds(file.pickle);
+    auto keys = Next("the list of storages");
+    if (keys) {
+      Locate(*keys);
+    } else {
+      builder_.Note(
+          Severity::kError, "storages-missing", "",
+          fmt::format("the file ends before its storages ({}); tensors are listed without data", keys.error().message));
+    }
+    MakeRows(file.pickle);
+    file.end = at_;
+    return file;
+  }
+
+ private:
+  Result<Tree> Next(std::string_view what) {
+    auto tree = pickle::ReadFrom(source_, at_, {.base = at_});
+    if (!tree) {
+      Error error = std::move(tree).error();
+      error.message = fmt::format("in {}: {}", what, error.message);
+      return error;
+    }
+    at_ += tree->end;
+    return tree;
+  }
+
+  void ParseIds(const TorchPickle& pickle) {
+    for (Value id : pickle.tree.persistent_ids()) {
+      ids_.push_back(ParseStorageId(pickle.tree, pickle.meanings, id, builder_.arena()));
+      if (ids_.back()) by_key_.try_emplace(ids_.back()->key, ids_.size() - 1);
+    }
+  }
+
+  // Walks over the storages in the order of the key list.
+  void Locate(const Tree& keys) {
+    for (Value item : keys.Sequence(keys.root)) {
+      std::string_view key =
+          item.IsText() ? item.Text() : builder_.arena().Copy(item.Is(Kind::kInt) ? std::to_string(item.integer) : "");
+      const StorageId* id = IdOf(key);
+      std::byte head[8];
+      if (!source_.ReadAt(at_, head)) {
+        Cut(key);
+        return;
+      }
+      auto numel = LoadLittle<int64_t>(head);
+      if (id == nullptr || id->dtype == DType::kUnknown) {
+        builder_.Note(Severity::kError, "storage-unknown", key,
+                      "a storage of unknown element type: where the next ones lie cannot be told");
+        return;
+      }
+      if (numel != id->numel) {
+        builder_.Note(Severity::kWarning, "storage-size", key,
+                      fmt::format("the pickle says {} elements, the storage {}", id->numel, numel));
+      }
+      auto nbytes = BytesFor(id->dtype, numel);
+      if (!nbytes) {
+        builder_.Note(Severity::kError, "storage-size", key, fmt::format("a storage cannot have {} elements", numel));
+        return;
+      }
+      at_ += sizeof(head);
+      uint64_t there = source_.size() - at_;
+      places_[std::string(key)] = {at_, std::min(*nbytes, there)};
+      if (*nbytes > there) {
+        Cut(key);
+        at_ = source_.size();
+        return;
+      }
+      at_ += *nbytes;
+    }
+  }
+
+  void Cut(std::string_view key) {
+    builder_.Note(Severity::kError, "truncated", key,
+                  fmt::format("the file ends at byte {}, inside or before this storage; what follows is missing",
+                              source_.size()));
+  }
+
+  const StorageId* IdOf(std::string_view key) const {
+    auto found = by_key_.find(key);
+    return found == by_key_.end() ? nullptr : &*ids_[found->second];
+  }
+
+  void MakeRows(TorchPickle& pickle) {
+    std::unordered_map<std::string_view, Index> made;
+    std::vector<std::string_view> devices;
+    for (const auto& id : ids_) {
+      StorageRow row;
+      if (id) {
+        row = {.dtype = id->dtype, .numel = id->numel, .is_storage = true};
+        for (std::string_view known : devices) {
+          if (known == id->location) row.device = known;
+        }
+        if (row.device.empty() && !id->location.empty()) {
+          devices.push_back(builder_.arena().Copy(id->location));
+          row.device = devices.back();
+        }
+        auto [at, is_new] = made.try_emplace(id->key, kNone);
+        if (is_new) at->second = MakeStorage(*id, row.device);
+        row.storage = at->second;
+        if (id->has_view) {
+          row.view_offset = id->view_offset;
+          row.numel = id->view_size;
+        }
+      }
+      pickle.storages.push_back(row);
+    }
+  }
+
+  Index MakeStorage(const StorageId& id, std::string_view device) {
+    Storage storage{.dtype = id.dtype, .key = builder_.arena().Copy(id.key), .device = device};
+    auto place = places_.find(std::string(id.key));
+    if (place != places_.end()) {
+      storage.source = source_index_;
+      storage.offset = place->second.offset;
+      storage.nbytes = place->second.nbytes;
+    } else if (!places_.empty()) {
+      builder_.Note(Severity::kError, "storage-missing", id.key,
+                    "the file has no such storage; tensors over it are listed without data");
+    }
+    return builder_.AddStorage(storage);
+  }
+
+  ModelBuilder& builder_;
+  Index source_index_;
+  const ByteSource& source_;
+  uint64_t at_;
+  int depth_;
+  std::vector<std::optional<StorageId>> ids_;
+  std::unordered_map<std::string_view, size_t> by_key_;
+  std::unordered_map<std::string, Place> places_;
+};
+
+int Match(const OpenContext& context) { return IsLegacyMagic(context.head) ? 95 : 0; }
+
+Result<Model> Open(OpenContext context, const OpenOptions&) {
+  ModelBuilder builder(std::move(context.findings));
+  Index source = builder.AddSource(std::move(context.source));
+  PTHVIEW_ASSIGN(LegacyFile file, LoadTorchLegacy(builder, source, 0, 0));
+  WalkTorchPickle(file.pickle, MakeNestedReader(builder), builder);
+  Model& model = builder.model();
+  uint64_t size = model.sources[source]->size();
+  if (file.end < size) {
+    builder.Note(Severity::kInfo, "trailing-bytes", "",
+                 fmt::format("{} bytes stand behind the last storage", size - file.end));
+  }
+  model.format_text = fmt::format("PyTorch legacy file, protocol {}", file.protocol_version);
+  model.producer = "torch 0.1.10 to 1.5 (or later, asked for the old format)";
+  return std::move(builder).Finish();
+}
+
+}  // namespace
+
+const Format kTorchLegacy = {"torch-legacy", "PyTorch legacy checkpoint (torch 0.1.10 to 1.5)", Match, Open};
+
+bool IsLegacyMagic(std::span<const std::byte> head) {
+  auto bytes = head.first(std::min<size_t>(head.size(), 64));
+  auto tree = pickle::Read({bytes.begin(), bytes.end()}, {});
+  return tree && IsMagic(*tree);
+}
+
+Result<LegacyFile> LoadTorchLegacy(ModelBuilder& builder, Index source, uint64_t offset, int depth) {
+  return LegacyReader(builder, source, offset, depth).Read();
+}
+
+}  // namespace pthview

@@ -1,0 +1,51 @@
+// Torch files inside pickles: torch.storage._load_from_bytes(b'...'), which plain pickle.dump of a storage writes.
+#include <fmt/format.h>
+
+#include "lib/formats/torch_file.h"
+
+namespace pthview {
+namespace {
+
+constexpr int kMaxNesting = 5;
+
+std::optional<StorageRow> ReadNested(ModelBuilder& builder, std::string_view bytes, int depth) {
+  if (depth > kMaxNesting) {
+    builder.Note(Severity::kError, "file-nesting", "", "torch files stand inside each other too deeply to be real");
+    return std::nullopt;
+  }
+  const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
+  Index source = builder.AddSource(OpenMemory("nested", {data, data + bytes.size()}));
+  const ByteSource& memory = *builder.model().sources[source];
+  Result<TorchPickle> file = Error{};
+  if (LooksLikeZip({data, bytes.size()})) {
+    auto zip = ZipArchive::Open(memory, &builder.findings());
+    if (zip) {
+      file = LoadTorchZip(builder, source, *zip, "data.pkl", "data/", depth);
+    } else {
+      file = std::move(zip).error();
+    }
+  } else {
+    auto legacy = LoadTorchLegacy(builder, source, 0, depth);
+    if (legacy) {
+      file = std::move(legacy->pickle);
+    } else {
+      file = std::move(legacy).error();
+    }
+  }
+  if (!file) {
+    builder.Note(Severity::kError, "nested-file", "",
+                 fmt::format("a torch file inside the pickle cannot be read: {}", file.error().message));
+    return std::nullopt;
+  }
+  pickle::Value root = file->tree.root;
+  if (!root.Is(pickle::Kind::kPersistent)) return std::nullopt;
+  return file->storages[root.index];
+}
+
+}  // namespace
+
+NestedStorageReader MakeNestedReader(ModelBuilder& builder) {
+  return [&builder](std::string_view bytes, int depth) { return ReadNested(builder, bytes, depth); };
+}
+
+}  // namespace pthview
