@@ -158,7 +158,8 @@ class Machine {
     }
     const auto start = static_cast<uint32_t>(tree_.tuple_items_.size());
     Value* to = tree_.tuple_items_.Extend(count);
-    std::memcpy(static_cast<void*>(to), &stack_[first], count * sizeof(Value));
+    const Value* from = &stack_[first];
+    for (size_t i = 0; i < count; ++i) to[i] = from[i];  // mostly a handful, for which a call of memcpy is slow
     tree_.tuples_.Push({start, static_cast<uint32_t>(count)});
     stack_.Truncate(first);
     Push(Make(Kind::kTuple, static_cast<uint32_t>(tree_.tuples_.size() - 1)));
