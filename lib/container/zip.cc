@@ -1,0 +1,131 @@
+#include "lib/container/zip.h"
+
+#include <string>
+#include <utility>
+
+#include <zlib.h>
+
+#include "lib/base/bytes.h"
+#include "lib/container/gzip.h"
+#include "lib/container/zip_index.h"
+#include "lib/container/zip_internal.h"
+
+namespace pthview {
+namespace {
+
+// A central directory of more than this (20 million records) is no checkpoint.
+constexpr uint64_t kLargestDirectory = uint64_t{1} << 30;
+
+uint32_t Crc32(std::span<const std::byte> bytes) {
+  return static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
+Result<bool> StartsLikeZip(const ByteSource& source) {
+  std::byte head[4];
+  if (source.size() < sizeof(head)) return false;
+  PTHVIEW_TRY(source.ReadAt(0, head));
+  return LooksLikeZip(head);
+}
+
+std::string_view TextBeforeSlash(std::string_view name) {
+  const size_t slash = name.find('/');
+  return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
+}
+
+}  // namespace
+
+bool LooksLikeZip(std::span<const std::byte> head) {
+  if (head.size() < 4) return false;
+  const auto signature = LoadLittle<uint32_t>(head.data());
+  return signature == zip::kLocalSignature || signature == zip::kEndSignature;
+}
+
+Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings) {
+  ZipArchive archive;
+  archive.source_ = &source;
+  std::string_view first;
+  uint64_t directory = source.size();
+
+  Result<zip::Place> place = zip::FindDirectory(source);
+  Status parsed;
+  if (place) {
+    if (place->size > kLargestDirectory) {
+      return Error{ErrorCode::kLimit, "the central directory takes " + std::to_string(place->size) + " bytes"}.In(
+          source.name());
+    }
+    auto bytes = source.Read(place->offset, place->size);
+    if (!bytes) return std::move(bytes).error().In(source.name());
+    archive.directory_ = std::move(*bytes);
+    parsed = zip::ParseDirectory(*place, archive.directory_, &archive.records_, &first, findings);
+    for (Finding& note : place->notes) {
+      findings->Add(note.severity, note.code, std::move(note.where), std::move(note.text));
+    }
+    archive.start_ = place->start;
+    directory = place->offset;
+  } else {
+    parsed = std::move(place).error();
+  }
+
+  if (parsed) {
+    const std::vector<uint32_t> order = zip::OrderByHeader(archive.records_);
+    if (Status read = zip::ReadLocalHeaders(source, order, archive.records_, findings); !read) {
+      return std::move(read).error().In(source.name());
+    }
+    zip::CheckOverlaps(source.size(), directory, order, archive.records_, findings);
+  } else {
+    const ErrorCode code = parsed.error().code;
+    if (code != ErrorCode::kCorrupt && code != ErrorCode::kUnrecognized)
+      return std::move(parsed).error().In(source.name());
+    if (code == ErrorCode::kUnrecognized) {
+      PTHVIEW_ASSIGN(const bool zip, StartsLikeZip(source));
+      if (!zip)
+        return std::move(parsed).error().In(source.name()).Hint("it is not a zip archive, or its end is missing");
+    }
+    findings->Add(Severity::kWarning, "zip-rebuilt", "",
+                  "The list of records was rebuilt from their local headers, because " + parsed.error().message +
+                      (parsed.error().offset ? " (byte " + std::to_string(*parsed.error().offset) + ")" : "") +
+                      ". The file may have been cut short.");
+    archive.start_ = 0;
+    if (Status rebuilt = zip::Rebuild(source, &archive.directory_, &archive.records_, findings); !rebuilt) {
+      return std::move(rebuilt).error().In(source.name());
+    }
+    if (archive.records_.empty()) {
+      return std::move(parsed).error().In(source.name()).Hint("no record could be recovered: download the file again");
+    }
+    first = archive.records_.front().name;
+    const std::vector<uint32_t> order = zip::OrderByHeader(archive.records_);
+    zip::CheckOverlaps(source.size(), source.size(), order, archive.records_, findings);
+  }
+  zip::CheckRecords(archive.records_, findings);
+  archive.prefix_ = TextBeforeSlash(first);
+  archive.BuildIndex(findings);
+  return archive;
+}
+
+Result<std::vector<std::byte>> ZipArchive::Read(const ZipRecord& record, uint64_t limit) const {
+  const auto fail = [&](Error error) { return std::move(error).At(zip::Where(record), 0).In(source_->name()); };
+  if (!record.readable) {
+    return fail(Error{ErrorCode::kCorrupt, "the record's bytes cannot be told"}.Hint("the file's findings say why"));
+  }
+  if (record.size > limit) {
+    return fail(Error{ErrorCode::kLimit, "the record holds " + std::to_string(record.size) + " bytes, and " +
+                                             std::to_string(limit) + " are allowed here"});
+  }
+  if (record.method == zip::kStored) {
+    auto bytes = source_->Read(record.offset, record.stored);
+    if (!bytes) return fail(std::move(bytes).error());
+    return std::move(*bytes);
+  }
+  auto bytes = Inflate(*source_, record.offset, record.stored, {DeflateFormat::kRaw, limit, record.size});
+  if (!bytes) {
+    const bool marked = (record.flags & zip::kFlagEncrypted) != 0;
+    return fail(std::move(bytes).error().Hint(marked ? "the record is marked as encrypted, and seems to be" : ""));
+  }
+  if (record.crc != 0 && Crc32(*bytes) != record.crc) {
+    return fail(
+        Error{ErrorCode::kCorrupt, "the record's CRC-32 does not match its bytes"}.Hint("download the file again"));
+  }
+  return std::move(*bytes);
+}
+
+}  // namespace pthview
