@@ -271,9 +271,10 @@ class Level {
 
     _range(items) {
         const names = [items[0], items[items.length - 1]].map((item) => this._document.label(item));
-        const digits = names.every((name) => /^\[?\d+\]?$/.test(name));
         const owner = this._owner ? `${this._owner}.` : '';
-        const label = digits ? `${owner}${names.map((name) => name.replace(/\D/g, '')).join('-')}` : names.map(shorten).join(' \u2026 ');
+        const [first, last] = names.map((name) => name.match(/^(.*?)\[?(\d+)\]?$/));
+        const label = first && last && first[1] === last[1] ?
+            `${owner}${first[1]}${first[2]}-${last[2]}` : names.map(shorten).join(' \u2026 ');
         const tensors = items.every((item) => item.kind === 'tensor');
         const node = new Node('Range', label);
         node.fold(label, new Level(this._document, {
@@ -368,7 +369,8 @@ class Document {
 
     level(module, name, root, chained) {
         return new Level(this, {
-            name, identifier: text(this.modules.path[module]) || name, owner: root ? '' : this._local(module), chained,
+            name, identifier: text(this.modules.path[module]) || name, chained,
+            owner: this.parent(module) < 0 ? '' : this._local(module),
             makeItems: () => {
                 const own = this._own[module];
                 const children = this._children[module].map((index) => ({ kind: 'module', index }));

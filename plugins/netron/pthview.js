@@ -101,10 +101,10 @@
             return;
         }
         const selection = shown.context.activate(location.node, 'target');
-        view.target.scrollTo(selection && selection.length > 0 ? selection : [shown.element], 'instant');
         if (location.argument) {
             view.showTensorProperties(location.argument, 'sidebar');
         }
+        view.target.scrollTo(selection && selection.length > 0 ? selection : [shown.element], 'instant');
     };
 
     const searchElement = () => {
@@ -115,6 +115,7 @@
         let active = 0;
         let timer = 0;
         let asked = 0;
+        let shown = ''; // the text that `rows` answer
         input.type = 'text';
         input.placeholder = 'Search layers and tensors (Ctrl+K)';
         input.setAttribute('aria-label', 'Search layers and tensors');
@@ -139,6 +140,7 @@
             const text = input.value.trim();
             const question = ++asked;
             if (!text) {
+                rows = [];
                 close();
                 return;
             }
@@ -168,8 +170,16 @@
             } else if (reply.total > rows.length) {
                 note(`${(reply.total - rows.length).toLocaleString('en-US')} more`);
             }
+            shown = text;
             hits.classList.add('pthview-open');
             mark(0);
+        };
+        const enter = async () => {
+            if (input.value.trim() !== shown) {
+                window.clearTimeout(timer);
+                await search();
+            }
+            pick(rows[active]);
         };
         input.addEventListener('input', () => {
             window.clearTimeout(timer);
@@ -182,7 +192,7 @@
             switch (event.key) {
                 case 'ArrowDown': mark(active + 1); break;
                 case 'ArrowUp': mark(active - 1); break;
-                case 'Enter': pick(rows[active]); break;
+                case 'Enter': enter(); break;
                 case 'Escape': input.value = ''; input.blur(); break;
                 default: return;
             }
@@ -361,6 +371,11 @@
         const showTensorProperties = view.showTensorProperties.bind(view);
         view.showTensorProperties = (value, source) => {
             showTensorProperties(value, source);
+            // Netron marks what the sidebar shows on the outermost level only.
+            const shown = view.target.find(value);
+            if (shown && shown.context !== view.target) {
+                shown.context.select([value]);
+            }
             decorateTensor(value).catch((error) => toast(error.message));
         };
     };
