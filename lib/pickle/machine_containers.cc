@@ -73,6 +73,7 @@ bool Machine::AddToSet(Value target, std::span<const Value> items) {
 
 bool Machine::AddToObject(Value target, std::span<const Value> items) {
   if (!target.Is(Kind::kObject)) return WrongKind(target);
+  if (items.empty()) return true;
   Object& object = tree_.objects_[target.index];
   if (object.items == 0) object.items = NewList() + 1;
   AppendTo(object.items - 1, items);
@@ -81,18 +82,15 @@ bool Machine::AddToObject(Value target, std::span<const Value> items) {
 
 // SETITEM, SETITEMS, DICT: key, value, key, value, ...
 bool Machine::AddToDict(Value target, std::span<const Value> keys_and_values) {
-  uint32_t dict = 0;
-  if (target.Is(Kind::kDict)) {
-    dict = target.index;
-  } else if (target.Is(Kind::kObject)) {
+  if (!target.Is(Kind::kDict) && !target.Is(Kind::kObject)) return WrongKind(target);
+  if (keys_and_values.size() % 2 != 0) return Fail(ErrorCode::kCorrupt, "the last key has no value");
+  if (keys_and_values.empty()) return true;
+  uint32_t dict = target.index;
+  if (target.Is(Kind::kObject)) {
     Object& object = tree_.objects_[target.index];
     if (object.dict_items == 0) object.dict_items = NewDict() + 1;
     dict = object.dict_items - 1;
-  } else {
-    return WrongKind(target);
   }
-  if (keys_and_values.size() % 2 != 0) return Fail(ErrorCode::kCorrupt, "the last key has no value");
-  if (keys_and_values.empty()) return true;
   static_assert(sizeof(Pair) == 2 * sizeof(Value));
   Pair* to = ExtendSlice(tree_.dict_items_, tree_.dicts_[dict], keys_and_values.size() / 2);
   std::memcpy(static_cast<void*>(to), keys_and_values.data(), keys_and_values.size_bytes());

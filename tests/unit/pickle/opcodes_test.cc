@@ -160,6 +160,7 @@ const Row kRows[] = {
      "cm\nC\n)\x81(K\x01K\x02"
      "e.",
      "m.C() + [1, 2]"},
+    {"APPENDS", "cm\nC\n)R(e(u(\x90.", "m.C()"},
     {"ADDITEMS", "cm\nC\n)\x81(K\x01\x90.", "m.C() + [1]"},
     {"SETITEM", "cm\nC\n)RK\x01K\x02s.", "m.C() + {1: 2}"},
     {"SETITEMS", "cm\nC\n)R(K\x01K\x02u}b.", "m.C() + {1: 2} <- {}"},
