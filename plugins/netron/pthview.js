@@ -27,6 +27,7 @@
     opening.catch(() => {});
 
     let view = null;
+    let refreshed = Promise.resolve(); // the last redraw
     let file = null; // the row of /api/v1/files that is shown
 
     // Elements from ('tag', 'class', children or text).
@@ -87,6 +88,7 @@
         if (!location) {
             return;
         }
+        await refreshed.catch(() => {});
         if (view.activeTarget !== location.target) {
             await view._updateTarget(view.model, [{ target: location.target, signature: null }]);
         }
@@ -213,6 +215,13 @@
             }
         }, true);
         view.find = focus;
+        // Netron moves the focus to the graph after each redraw, also from under what is being typed.
+        const target = document.getElementById('target');
+        target.focus = (options) => {
+            if (document.activeElement !== input) {
+                HTMLElement.prototype.focus.call(target, options);
+            }
+        };
         return element;
     };
 
@@ -368,6 +377,12 @@
         host.save = null; // it would save the first 10,000 values as if they were the tensor
         host.openURL = () => {};
         host.start = () => start(host);
+        // One at a time: the end of each closes the sidebar, also one that a later step has opened.
+        const refresh = view.refresh.bind(view);
+        view.refresh = (anchor) => {
+            refreshed = refreshed.catch(() => {}).then(() => refresh(anchor));
+            return refreshed;
+        };
         const showTensorProperties = view.showTensorProperties.bind(view);
         view.showTensorProperties = (value, source) => {
             showTensorProperties(value, source);
