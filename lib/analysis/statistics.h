@@ -12,7 +12,7 @@ namespace pthview {
 // min, max, mean and std are over the finite values (complex: absolute values; quantized: dequantized values); std is
 // the population's (divided by n). NaN and infinities are counted apart. `finite` == 0: min, max, mean, std are NaN.
 struct Statistics {
-  int64_t count = 0;
+  int64_t count = 0;  // of values: the tensor's numel, twice that for pairs (float4_e2m1fn_x2)
   int64_t finite = 0;
   int64_t nans = 0;
   int64_t infinities = 0;
@@ -36,8 +36,8 @@ struct Histogram {
   std::vector<int64_t> counts;  // non-finite values are left out
 };
 
-// `statistics` are the tensor's, from ComputeStatistics; values outside its range go into the end bins. Errors as above,
-// and kUsage for `bins` outside 1..4096.
+// `statistics` are the tensor's, from ComputeStatistics; values outside its range go into the end bins. Errors as
+// above, and kUsage for `bins` outside 1..4096.
 Result<Histogram> ComputeHistogram(const Model& model, const Tensor& tensor, const Statistics& statistics, int bins);
 
 }  // namespace pthview

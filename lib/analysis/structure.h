@@ -16,16 +16,17 @@ namespace pthview {
 void InferModules(Model& model);
 
 // For each part of kind model or ema that has no graph: one of origin kInferred, layers in order of appearance, with
-// container modules as nodes whose blocks are their bodies. Calls InferModules first. Adds one finding per part that says
-// that order is the file's and wiring is assumed. Idempotent.
+// container modules as nodes whose blocks are their bodies. Calls InferModules first. Adds one finding per part that
+// says that order is the file's and wiring is assumed. Idempotent.
 //
-// Values x0, x1, ... run from node to node. Weights are values of their own, and arguments are named as the module names
-// them ("weight", "out_proj.weight"). Tensors that a container holds itself (cls_token) are nodes of op "Parameter" that
-// stand in the same chain. Node::op is the last step of the class name, or "Module" where the class is unknown.
+// Values x0, x1, ... run from node to node. Weights are values of their own, and arguments are named as the module
+// names them ("weight", "out_proj.weight"). Tensors that a container holds itself (cls_token) are nodes of op
+// "Parameter" that stand in the same chain. Node::op is the last step of the class name, or "Module" where the class is
+// unknown.
 void InferGraphs(Model& model);
 
-// What a module with these tensors is, from their names and shapes alone (also those one or two levels down where a kind
-// of layer has such: "out_proj.weight", "lora_A.default.weight"). Exposed for tests and for converters.
+// What a module with these tensors is, from their names and shapes alone (also those one or two levels down where a
+// kind of layer has such: "out_proj.weight", "lora_A.default.weight"). Exposed for tests and for converters.
 struct LeafGuess {
   std::string class_name;             // "Conv2d", "bitsandbytes.Linear4bit"; empty: unknown
   std::vector<Attribute> attributes;  // in_channels, out_channels, kernel_size, ... all of origin kInferred

@@ -1,0 +1,36 @@
+// Finding what a person means by a name: exactly, by module, by pattern, by a part of it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/model/model.h"
+
+namespace pthview {
+
+// Hits in the file's order. The first way that finds anything is the one that counts.
+struct Lookup {
+  enum class How : uint8_t {
+    kNone,
+    kName,      // the name of a tensor
+    kPath,      // the path of a tensor or plain value
+    kPrefixed,  // the name without the wrapper's prefix that all names of its part carry
+    kModule,    // a module's name or the path of a dict or list: everything below it
+    kPrefixedModule,
+    kGlob,       // a pattern, against names and paths
+    kSubstring,  // anywhere in a name or path
+  };
+  How how = How::kNone;
+  std::vector<Index> tensors;  // into Model::tensors
+  std::vector<Index> plain;    // into Model::plain
+  std::string explanation;     // "'conv1' is module 'module.conv1', with 2 tensors"; empty for kName, kPath and kNone
+
+  size_t size() const { return tensors.size() + plain.size(); }
+};
+Lookup FindByName(const Model& model, std::string_view query);
+
+// Names and paths that look like `query`, for when FindByName finds none.
+std::vector<std::string> SuggestNames(const Model& model, std::string_view query);
+
+}  // namespace pthview
