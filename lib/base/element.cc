@@ -99,7 +99,8 @@ inline float WidenHalf(uint16_t bits) {
   normal += exponent == 0x0F800000 ? (112U << 23) : 0;  // infinities and NaN: exponent 31 becomes 255
   // Subnormal: let the subtraction of 2^-14 normalize m * 2^-24.
   float subnormal = std::bit_cast<float>(magnitude + (113U << 23)) - std::bit_cast<float>(113U << 23);
-  uint32_t value = exponent == 0 ? std::bit_cast<uint32_t>(subnormal) : normal;
+  uint32_t is_subnormal = exponent == 0 ? ~0U : 0U;  // a mask: with ?: GCC would branch around the subtraction
+  uint32_t value = (std::bit_cast<uint32_t>(subnormal) & is_subnormal) | (normal & ~is_subnormal);
   return std::bit_cast<float>(value | sign);
 }
 

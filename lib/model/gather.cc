@@ -9,7 +9,9 @@ namespace pthview {
 namespace {
 
 // Reading a gap of this many bytes costs less than a read of its own.
-constexpr int64_t kCheapGap = 16 << 10;
+constexpr int64_t kCheapGap = 4 << 10;
+// Runs that are gathered together, so that what is written lies side by side in the processor's cache.
+constexpr int64_t kRunsAtOnce = 64;
 
 template <size_t kItem>
 void CopyLine(std::byte* to, int64_t to_step, const std::byte* from, int64_t from_step, int64_t count) {
@@ -55,6 +57,20 @@ Status ForEachIndex(const std::vector<BoxDimension>& dimensions, Visit visit) {
     }
     if (d == 0) return Ok();
   }
+}
+
+// Copies from memory to the result over all of `loops`, where the one over runs goes only to `runs`.
+void Scatter(std::vector<BoxDimension> loops, size_t runs_loop, int64_t runs, size_t item, const std::byte* from,
+             std::byte* to) {
+  loops[runs_loop].size = runs;
+  BoxDimension line = loops.back();
+  loops.pop_back();
+  int64_t item_bytes = static_cast<int64_t>(item);
+  [[maybe_unused]] Status never_fails = ForEachIndex(loops, [&](int64_t from_offset, int64_t to_offset) -> Status {
+    CopyLine(item, to + to_offset * item_bytes, line.out_stride, from + from_offset * item_bytes, line.stride,
+             line.size);
+    return Ok();
+  });
 }
 
 // Gathers a box whose dimension `along` is too long for one run in pieces of `fit` of its indices.
@@ -144,24 +160,34 @@ Status GatherBox(const BoxWalk::Box& box, size_t item, int64_t max_span, const S
     wanted = more;
     if (d.stride < 0) below -= d.stride * (d.size - 1);
   }
-  std::vector<BoxDimension> outer(order.begin() + static_cast<ptrdiff_t>(inside), order.end());
   std::vector<BoxDimension> loops(order.begin(), order.begin() + static_cast<ptrdiff_t>(inside));
-  // Inside memory the result is written front to back: its smallest step is the innermost loop.
-  std::sort(loops.begin(), loops.end(),
-            [](const BoxDimension& a, const BoxDimension& b) { return a.out_stride > b.out_stride; });
-  BoxDimension line{1, 1, 1};
-  if (!loops.empty()) {
-    line = loops.back();
-    loops.pop_back();
+  std::vector<BoxDimension> outer(order.begin() + static_cast<ptrdiff_t>(inside), order.end());
+  // The results are written front to back: the smallest step is the innermost loop.
+  auto by_result = [](const BoxDimension& a, const BoxDimension& b) { return a.out_stride > b.out_stride; };
+  std::sort(outer.begin(), outer.end(), by_result);
+  BoxDimension runs;  // the outer dimension whose runs are gathered together
+  if (!outer.empty()) {
+    runs = outer.back();
+    outer.pop_back();
   }
-  std::vector<std::byte> run(static_cast<size_t>(span * item_bytes));
-  return ForEachIndex(outer, [&](int64_t run_from, int64_t run_to) -> Status {
-    PTHVIEW_TRY(read(box.base + run_from - below, run));
-    return ForEachIndex(loops, [&](int64_t from, int64_t to) -> Status {
-      CopyLine(item, out.data() + (run_to + to) * item_bytes, line.out_stride, run.data() + (below + from) * item_bytes,
-               line.stride, line.size);
-      return Ok();
-    });
+  int64_t at_once = std::clamp<int64_t>(max_span / (span * item_bytes), 1, std::min(runs.size, kRunsAtOnce));
+  loops.push_back({at_once, span, runs.out_stride});
+  std::sort(loops.begin(), loops.end(), by_result);
+  size_t runs_loop = 0;
+  while (loops[runs_loop].out_stride != runs.out_stride || loops[runs_loop].stride != span) ++runs_loop;
+  std::vector<std::byte> memory(static_cast<size_t>(at_once * span * item_bytes));
+  return ForEachIndex(outer, [&](int64_t outer_from, int64_t outer_to) -> Status {
+    for (int64_t first = 0; first < runs.size; first += at_once) {
+      int64_t count = std::min(at_once, runs.size - first);
+      for (int64_t i = 0; i < count; ++i) {
+        int64_t from = box.base + outer_from + (first + i) * runs.stride - below;
+        size_t bytes = static_cast<size_t>(span * item_bytes);
+        PTHVIEW_TRY(read(from, std::span(memory).subspan(static_cast<size_t>(i) * bytes, bytes)));
+      }
+      Scatter(loops, runs_loop, count, item, memory.data() + below * item_bytes,
+              out.data() + (outer_to + first * runs.out_stride) * item_bytes);
+    }
+    return Ok();
   });
 }
 
