@@ -175,7 +175,8 @@ class Tensor {
             const reply = await response.json();
             this.reply = reply;
             this._setMetrics(reply.statistics || {});
-            this._fill(list(reply.values).map(number), text(reply.error));
+            const error = reply.error && reply.error.message ? reply.error.message : reply.error;
+            this._fill(list(reply.values).map(number), text(error));
         } catch (error) {
             this._fill([], `The values could not be read (${error.message}).`);
         }
@@ -545,7 +546,7 @@ class Model {
         this.modules = parts.map((part) => this._part(part));
         this.data.inferred = parts.some((part) => part.graph === 'inferred');
         this.data.parameters = parts.filter((part) => part.kind === 'model')
-            .reduce((sum, part) => sum + document.parameters[part.root], 0);
+            .reduce((sum, part) => sum + (Number.isFinite(part.parameters) ? part.parameters : document.parameters[part.root]), 0);
         this.metrics = [argument('parameters', this.data.parameters.toLocaleString('en-US'))];
     }
 

@@ -299,9 +299,11 @@
             sidebar.addSection('Histogram');
             sidebar.element.append(...histogramElement(reply.histogram));
         }
-        if (Array.isArray(reply.facts) && reply.facts.length > 0) {
+        const known = ['kind', 'layout', 'bytes']; // stand above already
+        const facts = (Array.isArray(reply.facts) ? reply.facts : []).filter(([name]) => !known.includes(name));
+        if (facts.length > 0) {
             sidebar.addSection('Storage');
-            for (const [name, text] of reply.facts) {
+            for (const [name, text] of facts) {
                 sidebar.addProperty(String(name), String(text));
             }
         }
@@ -317,9 +319,20 @@
                 window.location.reload();
             }
         });
-        events.addEventListener('bye', () => {
+        const ended = () => {
             events.close();
-            toast('pthview has ended; what is drawn stays, values can no longer be read.');
+            toast('pthview has ended: what is drawn stays, values can no longer be read.');
+        };
+        // A tunnel may drop and come back, and the file may have changed meanwhile.
+        let failures = 0;
+        events.addEventListener('bye', ended);
+        events.addEventListener('error', () => ++failures === 3 && ended());
+        events.addEventListener('open', async () => {
+            const lost = failures > 0;
+            failures = 0;
+            if (lost && chosen((await json('api/v1/files')).files).version !== file.version) {
+                window.location.reload();
+            }
         });
         window.addEventListener('pagehide', () => events.close());
     };
