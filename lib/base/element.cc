@@ -90,16 +90,17 @@ const std::array<float, 256>* TableFor(DType dtype) {
   }
 }
 
-// Written without branches so that compilers vectorize the loops over it.
+// Written without comparisons, which GCC would turn into branches, so that loops over it are vectorized.
 inline float WidenHalf(uint16_t bits) {
   uint32_t magnitude = static_cast<uint32_t>(bits & 0x7FFF) << 13;
   uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
   uint32_t exponent = magnitude & 0x0F800000;
-  uint32_t normal = magnitude + (112U << 23);           // the bias goes from 15 to 127
-  normal += exponent == 0x0F800000 ? (112U << 23) : 0;  // infinities and NaN: exponent 31 becomes 255
+  uint32_t is_special = (exponent + (1U << 23)) >> 28;  // 1 for an exponent of 31: infinities and NaN
+  uint32_t is_subnormal = static_cast<uint32_t>(static_cast<int32_t>(exponent - 1) >> 31);  // all ones for one of 0
+  // The bias goes from 15 to 127, and 31 to 255.
+  uint32_t normal = magnitude + (112U << 23) + is_special * (112U << 23);
   // Subnormal: let the subtraction of 2^-14 normalize m * 2^-24.
   float subnormal = std::bit_cast<float>(magnitude + (113U << 23)) - std::bit_cast<float>(113U << 23);
-  uint32_t is_subnormal = exponent == 0 ? ~0U : 0U;  // a mask: with ?: GCC would branch around the subtraction
   uint32_t value = (std::bit_cast<uint32_t>(subnormal) & is_subnormal) | (normal & ~is_subnormal);
   return std::bit_cast<float>(value | sign);
 }
