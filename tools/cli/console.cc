@@ -1,0 +1,75 @@
+#include "tools/cli/console.h"
+
+#include <cerrno>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "lib/base/escape.h"
+
+namespace pthview {
+
+void Output::Flush() {
+  size_t done = 0;
+  while (done < buffer_.size()) {
+    ssize_t wrote = write(STDOUT_FILENO, buffer_.data() + done, buffer_.size() - done);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) {
+      if (errno != EPIPE) PrintError({.code = ErrorCode::kIo, .message = "standard output cannot be written (disk full?)"});
+      _exit(errno == EPIPE ? 0 : 2);
+    }
+    done += static_cast<size_t>(wrote);
+  }
+  buffer_.clear();
+}
+
+bool UseColor(const Arguments& arguments) {
+  std::string wanted = arguments.Value("color", "auto");
+  if (wanted == "always") return true;
+  if (wanted == "never") return false;
+  const char* no_color = getenv("NO_COLOR");
+  return isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == 0);
+}
+
+std::string Style::Wrap(std::string_view code, std::string_view text) const {
+  if (!on_) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+void PrintError(const Error& error) {
+  std::string text = "pthview: " + ToString(error) + "\n";
+  if (!error.hint.empty()) text += "  try: " + EscapeForTerminal(error.hint) + "\n";
+  // Nothing can be done when standard error is closed.
+  [[maybe_unused]] ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
+}
+
+void PrintNote(const Arguments& arguments, std::string_view text) {
+  if (arguments.Flag("quiet")) return;
+  std::string line = "pthview: " + EscapeForTerminal(text) + "\n";
+  [[maybe_unused]] ssize_t ignored = write(STDERR_FILENO, line.data(), line.size());
+}
+
+std::string WithCommas(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t at = digits.size(); at > 3;) {
+    at -= 3;
+    digits.insert(at, 1, ',');
+  }
+  return digits;
+}
+
+std::string HumanBytes(uint64_t bytes) {
+  static constexpr std::string_view kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return fmt::format("{} bytes", bytes);
+  double size = static_cast<double>(bytes);
+  size_t unit = 0;
+  size /= 1024;
+  while (size >= 1023.95 && unit + 1 < std::size(kUnits)) {
+    size /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", size, kUnits[unit]);
+}
+
+}  // namespace pthview

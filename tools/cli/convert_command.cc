@@ -1,0 +1,110 @@
+// pthview convert: the model in another format.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "converters/converter.h"
+#include "lib/analysis/suggest.h"
+#include "lib/formats/format.h"
+#include "tools/cli/console.h"
+#include "tools/cli/json_rows.h"
+#include "tools/cli/selection.h"
+#include "tools/cli/verbs.h"
+
+namespace pthview {
+namespace {
+
+Error UnknownTarget(const std::string& name) {
+  std::vector<std::string_view> names;
+  std::string all;
+  for (const Converter& converter : Converters()) {
+    names.push_back(converter.name);
+    all += fmt::format("{}{}", all.empty() ? "" : ", ", converter.name);
+  }
+  auto near = Suggest(name, names, 1);
+  return Error{.code = ErrorCode::kUsage, .message = fmt::format("--to: '{}' cannot be written", name),
+               .hint = near.empty() ? "one of: " + all : "--to " + near[0]};
+}
+
+// An option with a fixed set of values.
+Status OneOf(const Arguments& arguments, std::string_view option, std::span<const std::string_view> values, std::string* out) {
+  std::string given = arguments.Value(option, *out);
+  for (std::string_view value : values) {
+    if (given == value) {
+      *out = given;
+      return Ok();
+    }
+  }
+  auto near = Suggest(given, values, 1);
+  return Error{.code = ErrorCode::kUsage, .message = fmt::format("--{}: '{}' is not one of {}", option, given, OptionByName(option).value),
+               .hint = near.empty() ? "" : fmt::format("--{} {}", option, near[0])};
+}
+
+Result<const Converter*> Target(const Arguments& arguments, const std::string& output) {
+  std::string name = arguments.Value("to");
+  if (!name.empty()) {
+    const Converter* converter = FindConverter(name);
+    if (converter == nullptr) return UnknownTarget(name);
+    return converter;
+  }
+  const Converter* converter = ConverterForPath(output);
+  if (converter == nullptr) {
+    return Error{.code = ErrorCode::kUsage, .message = fmt::format("what to write cannot be told from '{}'", output), .hint = "--to onnx or --to json"};
+  }
+  return converter;
+}
+
+Status Run(const Arguments& arguments) {
+  static constexpr std::string_view kWeights[] = {"inline", "external", "in-place"};
+  static constexpr std::string_view kData[] = {"none", "base64", "file"};
+  static constexpr std::string_view kGraph[] = {"auto", "recorded", "inferred"};
+  ConvertOptions options;
+  options.output = arguments.Value("output");
+  if (options.output.empty()) {
+    return Error{.code = ErrorCode::kUsage, .message = "convert: where to write is missing",
+                 .hint = fmt::format("`pthview convert {} -o OUT.onnx`", arguments.files[0])};
+  }
+  PTHVIEW_TRY(OneOf(arguments, "weights", kWeights, &options.weights));
+  PTHVIEW_TRY(OneOf(arguments, "data", kData, &options.data));
+  PTHVIEW_TRY(OneOf(arguments, "graph", kGraph, &options.graph));
+  options.force = arguments.Flag("force");
+  PTHVIEW_ASSIGN(const Converter* converter, Target(arguments, options.output));
+  PTHVIEW_ASSIGN(Model model, OpenModel(arguments.files[0]));
+  PTHVIEW_ASSIGN(Selection selection, SelectTensors(model, arguments));
+  uint64_t total = 0;
+  for (Index i : selection.tensors) total += model.tensors[i].nbytes();
+  Progress progress("writing", total, !arguments.Flag("quiet") && !arguments.Flag("no-progress") && isatty(STDERR_FILENO) == 1);
+  options.progress = &progress;
+  auto report = converter->write(model, selection.tensors, options);
+  if (!report) return std::move(report).error();
+  for (const std::string& note : selection.notes) PrintNote(arguments, note);
+  for (const std::string& note : report->notes) PrintNote(arguments, note);
+  if (arguments.Flag("json") && options.output != "-") {
+    Output out;
+    JsonWriter json(&out.buffer());
+    json.BeginObject().Key("schema").String("pthview.convert/1").Key("file").String(model.file).Key("format").String(model.format);
+    json.Key("to").String(converter->name).Key("outputs").BeginArray();
+    for (const std::string& output : report->outputs) json.String(output);
+    json.EndArray().Key("bytes").Uint(report->bytes).Key("notes").BeginArray();
+    for (const std::string& note : report->notes) json.String(note);
+    json.EndArray().Key("findings");
+    WriteFindings(json, model.findings);
+    json.EndObject();
+    out << "\n";
+  } else if (options.output != "-") {
+    std::string written;
+    for (const std::string& output : report->outputs) written += fmt::format("{}{}", written.empty() ? "" : " and ", output);
+    PrintNote(arguments, fmt::format("wrote {} ({})", written, HumanBytes(report->bytes)));
+  }
+  return Ok();
+}
+
+}  // namespace
+
+int RunConvert(const Arguments& arguments) {
+  Status status = Run(arguments);
+  if (status) return kExitOk;
+  PrintError(status.error());
+  return kExitError;
+}
+
+}  // namespace pthview

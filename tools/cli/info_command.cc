@@ -1,0 +1,239 @@
+// pthview info: what a file is, and what can be done with it.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "lib/analysis/structure.h"
+#include "lib/base/escape.h"
+#include "lib/formats/format.h"
+#include "tools/cli/console.h"
+#include "tools/cli/json_rows.h"
+#include "tools/cli/verbs.h"
+
+namespace pthview {
+namespace {
+
+constexpr size_t kMetadataShown = 20;
+constexpr size_t kFindingsShown = 10;
+
+struct PartFacts {
+  uint64_t tensors = 0;
+  uint64_t parameters = 0;
+  uint64_t bytes = 0;
+};
+
+struct Facts {
+  std::vector<PartFacts> parts;
+  std::map<std::string_view, uint64_t> dtypes;
+  std::map<std::string_view, uint64_t> devices;
+  uint64_t tied = 0;
+  uint64_t file_bytes = 0;
+};
+
+Facts FactsOf(const Model& model) {
+  Facts facts;
+  facts.parts.resize(model.parts.size());
+  std::unordered_set<Index> storages;
+  for (const Tensor& tensor : model.tensors) {
+    if (tensor.same_as != kNone) {
+      ++facts.tied;
+      continue;
+    }
+    ++facts.dtypes[DTypeName(tensor.dtype)];
+    if (!tensor.device.empty()) ++facts.devices[tensor.device];
+    if (tensor.part == kNone) continue;
+    PartFacts& part = facts.parts[tensor.part];
+    ++part.tensors;
+    if (tensor.kind == TensorKind::kParameter) part.parameters += static_cast<uint64_t>(tensor.numel);
+    if (tensor.storage == kNone || storages.insert(tensor.storage).second) {
+      part.bytes += tensor.storage != kNone && model.storages[tensor.storage].source != kNone
+                        ? model.storages[tensor.storage].nbytes
+                        : tensor.nbytes();
+    }
+  }
+  if (!model.sources.empty()) facts.file_bytes = model.sources[0]->size();
+  return facts;
+}
+
+// Plain values worth showing first: short ones, near the top of the file.
+bool IsShown(const PlainValue& plain) {
+  if (plain.kind == PlainKind::kEmpty || plain.path.find("_metadata") != std::string_view::npos) return false;
+  return std::count(plain.path.begin(), plain.path.end(), '[') <= 1 && plain.path.size() < 100;
+}
+
+std::string Counts(const std::map<std::string_view, uint64_t>& counts) {
+  std::vector<std::pair<uint64_t, std::string_view>> order;
+  for (const auto& [name, count] : counts) order.emplace_back(count, name);
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string text;
+  for (const auto& [count, name] : order) {
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", EscapeForTerminal(name), WithCommas(count));
+  }
+  return text.empty() ? "-" : text;
+}
+
+void PrintParts(Output& out, const Model& model, const Facts& facts) {
+  size_t width = 4;
+  auto name = [](const Part& part) { return part.path.empty() ? std::string("(whole file)") : EscapeForTerminal(part.path); };
+  for (const Part& part : model.parts) width = std::max(width, DisplayWidth(name(part)));
+  std::string_view label = "parts";
+  for (size_t p = 0; p < model.parts.size(); ++p) {
+    const Part& part = model.parts[p];
+    const PartFacts& f = facts.parts[p];
+    std::string text = name(part);
+    text.append(width - DisplayWidth(text), ' ');
+    out << fmt::format("  {:<10}{}  {:<9}  {} tensor{}, {} parameters, {}{}\n", label, text, PartKindName(part.kind),
+                       WithCommas(f.tensors), f.tensors == 1 ? "" : "s", WithCommas(f.parameters), HumanBytes(f.bytes),
+                       part.prefix.empty() ? "" : fmt::format("; all names begin with '{}'", EscapeForTerminal(part.prefix)));
+    label = "";
+  }
+}
+
+void PrintMetadata(Output& out, const Model& model) {
+  std::string_view label = "metadata";
+  size_t shown = 0;
+  size_t hidden = 0;
+  for (const PlainValue& plain : model.plain) {
+    if (!IsShown(plain) || shown == kMetadataShown) {
+      ++hidden;
+      continue;
+    }
+    std::string text = EscapeForTerminal(plain.text.substr(0, 200));
+    if (text.size() > 70) text = text.substr(0, 67) + "...";
+    out << fmt::format("  {:<10}{} = {}\n", label, EscapeForTerminal(plain.path), text);
+    label = "";
+    ++shown;
+  }
+  if (hidden > 0) {
+    out << fmt::format("  {:<10}{} more plain value{}; `pthview show FILE PATH` shows one\n", label, WithCommas(hidden), hidden == 1 ? "" : "s");
+  }
+}
+
+void PrintFindings(Output& out, const Style& style, const Model& model) {
+  std::string_view label = "findings";
+  std::vector<const Finding*> order;
+  for (const Finding& finding : model.findings) order.push_back(&finding);
+  std::stable_sort(order.begin(), order.end(), [](const Finding* a, const Finding* b) { return a->severity > b->severity; });
+  for (size_t i = 0; i < order.size() && i < kFindingsShown; ++i) {
+    const Finding& finding = *order[i];
+    std::string severity(SeverityName(finding.severity));
+    std::string shown = finding.severity >= Severity::kError ? style.Red(severity) : finding.severity == Severity::kWarning ? style.Yellow(severity) : severity;
+    out << fmt::format("  {:<10}{}: {}{}\n", label, shown, finding.where.empty() ? "" : EscapeForTerminal(finding.where) + ": ",
+                       EscapeForTerminal(finding.text));
+    label = "";
+  }
+  if (order.size() > kFindingsShown) {
+    out << fmt::format("  {:<10}{} more; --json has them all\n", "", WithCommas(order.size() - kFindingsShown));
+  }
+}
+
+void PrintNext(Output& out, const Model& model) {
+  std::string file = EscapeForTerminal(model.file);
+  out << fmt::format("  {:<10}pthview list {}\n", "next", file);
+  out << fmt::format("  {:<10}pthview serve {}\n", "", file);
+}
+
+void PrintText(Output& out, const Style& style, const Model& model) {
+  Facts facts = FactsOf(model);
+  out << style.Bold(EscapeForTerminal(model.file)) << "\n";
+  out << fmt::format("  {:<10}{}{}\n", "format", EscapeForTerminal(model.format_text),
+                     model.producer.empty() ? "" : " (" + EscapeForTerminal(model.producer) + ")");
+  out << fmt::format("  {:<10}{} ({} bytes)\n", "size", HumanBytes(facts.file_bytes), WithCommas(facts.file_bytes));
+  PrintParts(out, model, facts);
+  out << fmt::format("  {:<10}{}\n", "dtypes", Counts(facts.dtypes));
+  out << fmt::format("  {:<10}{}\n", "devices", Counts(facts.devices));
+  if (facts.tied > 0) out << fmt::format("  {:<10}{} tensors stand in more than one place\n", "shared", WithCommas(facts.tied));
+  PrintMetadata(out, model);
+  PrintFindings(out, style, model);
+  PrintNext(out, model);
+}
+
+void WriteCounts(JsonWriter& json, std::string_view key, const std::map<std::string_view, uint64_t>& counts) {
+  json.Key(key).BeginObject();
+  for (const auto& [name, count] : counts) json.Key(name).Uint(count);
+  json.EndObject();
+}
+
+void WriteJson(JsonWriter& json, Output& out, const Model& model) {
+  Facts facts = FactsOf(model);
+  json.BeginObject();
+  json.Key("file").String(model.file);
+  json.Key("format").String(model.format);
+  json.Key("format_text").String(model.format_text);
+  json.Key("producer").String(model.producer);
+  json.Key("bytes").Uint(facts.file_bytes);
+  json.Key("parts").BeginArray();
+  for (size_t p = 0; p < model.parts.size(); ++p) {
+    const Part& part = model.parts[p];
+    json.BeginObject();
+    json.Key("path").String(part.path);
+    json.Key("kind").String(PartKindName(part.kind));
+    json.Key("prefix").String(part.prefix);
+    json.Key("class").String(part.root == kNone ? std::string_view() : model.modules[part.root].class_name);
+    json.Key("tensors").Uint(facts.parts[p].tensors);
+    json.Key("parameters").Uint(facts.parts[p].parameters);
+    json.Key("nbytes").Uint(facts.parts[p].bytes);
+    json.EndObject();
+  }
+  json.EndArray();
+  WriteCounts(json, "dtypes", facts.dtypes);
+  WriteCounts(json, "devices", facts.devices);
+  json.Key("metadata").BeginArray();
+  for (const PlainValue& plain : model.plain) {
+    json.BeginObject();
+    json.Key("path").String(plain.path);
+    json.Key("kind").String(PlainKindName(plain.kind));
+    json.Key("text").String(plain.text);
+    if (!plain.class_name.empty()) json.Key("class").String(plain.class_name);
+    json.EndObject();
+    out.MaybeFlush();
+  }
+  json.EndArray();
+  json.Key("findings");
+  WriteFindings(json, model.findings);
+  json.EndObject();
+}
+
+}  // namespace
+
+int RunInfo(const Arguments& arguments) {
+  bool as_json = arguments.Flag("json");
+  Output out;
+  Style style(UseColor(arguments));
+  JsonWriter json(&out.buffer());
+  if (as_json) json.BeginObject().Key("schema").String("pthview.info/1").Key("files").BeginArray();
+  int code = kExitOk;
+  bool first = true;
+  for (const std::string& file : arguments.files) {
+    auto model = OpenModel(file);
+    if (!model) {
+      code = kExitError;
+      out.Flush();
+      PrintError(model.error());
+      if (as_json) {
+        json.BeginObject().Key("file").String(file).Key("error");
+        WriteError(json, model.error());
+        json.EndObject();
+      }
+      continue;
+    }
+    InferModules(*model);
+    if (as_json) {
+      WriteJson(json, out, *model);
+    } else {
+      if (!first) out << "\n";
+      PrintText(out, style, *model);
+    }
+    first = false;
+  }
+  if (as_json) {
+    json.EndArray().EndObject();
+    out << "\n";
+  }
+  return code;
+}
+
+}  // namespace pthview

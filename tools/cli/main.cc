@@ -1,0 +1,81 @@
+// pthview: finds the verb, parses its options, runs it.
+#include <csignal>
+#include <cstring>
+#include <string>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "lib/analysis/suggest.h"
+#include "lib/base/output_file.h"
+#include "tools/cli/console.h"
+#include "tools/cli/verbs.h"
+#include "tools/cli/version.h"
+
+namespace pthview {
+namespace {
+
+// Ends at once, and leaves no temporary behind. Everything here is async-signal-safe.
+void OnInterrupt(int) {
+  OutputFile::RemoveTemporaries();
+  _exit(kExitInterrupted);
+}
+
+int UnknownVerb(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Verb& verb : Verbs()) names.push_back(verb.name);
+  Error error{.code = ErrorCode::kUsage, .message = fmt::format("'{}' is not a verb", name)};
+  auto near = Suggest(name, names, 1);
+  error.hint = !near.empty()                          ? fmt::format("did you mean `pthview {}`?", near[0])
+               : access(std::string(name).c_str(), F_OK) == 0 ? fmt::format("`pthview info {}`", name)
+                                                      : "`pthview --help` lists the verbs";
+  PrintError(error);
+  return kExitError;
+}
+
+int Main(std::span<char* const> arguments) {
+  Output out;
+  if (arguments.empty()) {
+    out << GeneralHelp();
+    return kExitError;
+  }
+  std::string_view first = arguments[0];
+  if (first == "--version" || first == "-V" || first == "version") {
+    out << "pthview " PTHVIEW_VERSION "\n";
+    return kExitOk;
+  }
+  if (first == "--help" || first == "-h" || first == "help") {
+    const Verb* verb = arguments.size() > 1 ? FindVerb(arguments[1]) : nullptr;
+    out << (verb != nullptr ? VerbHelp(*verb) : GeneralHelp());
+    return kExitOk;
+  }
+  const Verb* verb = FindVerb(first);
+  if (verb == nullptr) return UnknownVerb(first);
+  for (const char* argument : arguments.subspan(1)) {
+    if (std::strcmp(argument, "--") == 0) break;
+    if (std::strcmp(argument, "--help") == 0 || std::strcmp(argument, "-h") == 0) {
+      out << VerbHelp(*verb);
+      return kExitOk;
+    }
+  }
+  auto parsed = ParseArguments(*verb, arguments.subspan(1));
+  if (!parsed) {
+    PrintError(parsed.error());
+    return kExitError;
+  }
+  return verb->run(*parsed);
+}
+
+}  // namespace
+}  // namespace pthview
+
+int main(int argc, char** argv) {
+  struct sigaction action = {};
+  action.sa_handler = pthview::OnInterrupt;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  // Writing to a closed pipe is an error that Output ends quietly on.
+  signal(SIGPIPE, SIG_IGN);
+  return pthview::Main(std::span(argv, argc).subspan(argc > 0 ? 1 : 0));
+}

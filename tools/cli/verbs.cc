@@ -1,0 +1,110 @@
+// The one table of verbs and options.
+#include "tools/cli/verbs.h"
+
+#include <algorithm>
+#include <array>
+
+namespace pthview {
+namespace {
+
+using enum OptionKind;
+
+constexpr Option kOptions[] = {
+    {"json", 0, kFlag, "", "one JSON document on standard output"},
+    {"all", 0, kFlag, "", "every tensor reachable in the file, not only those of the model"},
+    {"part", 0, kValues, "PATH", "only this section of the file (`state_dict`, `optimizer`); repeatable"},
+    {"include", 0, kValues, "GLOB", "only tensors whose name or path matches; repeatable"},
+    {"exclude", 0, kValues, "GLOB", "leave out tensors whose name or path matches; repeatable"},
+    {"hash", 0, kFlag, "", "add the SHA-256 of each tensor's values"},
+    {"quiet", 'q', kFlag, "", "no notes and no progress on standard error"},
+    {"color", 0, kValue, "auto|always|never", "colours (default: auto, on a terminal and without NO_COLOR)"},
+    {"no-progress", 0, kFlag, "", "no progress bar"},
+    {"sort", 0, kValue, "COLUMN", "order by a column: name, path, dtype, shape, parameters, bytes, kind, device, requires_grad"},
+    {"reverse", 0, kFlag, "", "the other way round"},
+    {"depth", 0, kValue, "N", "levels of modules to show"},
+    {"slice", 0, kValue, "SLICE", "the part to show, as in Python: 0,:,3:5"},
+    {"output", 'o', kValue, "OUT", "the file to write (`-`: standard output)"},
+    {"to", 0, kValue, "FORMAT", "onnx or json; else OUT's extension decides"},
+    {"force", 0, kFlag, "", "replace OUT when it exists"},
+    {"weights", 0, kValue, "inline|external|in-place", "onnx: where the weights go (default: inline; external over 2 GB)"},
+    {"data", 0, kValue, "none|base64|file", "json: whether the values are written too, and where (default: none)"},
+    {"graph", 0, kValue, "auto|recorded|inferred", "which graph to write (default: auto)"},
+    {"port", 0, kValue, "N", "the port to listen on (default: a free one)"},
+    {"no-open", 0, kFlag, "", "do not open a browser"},
+    {"watch", 0, kFlag, "", "load the file again when it changes"},
+};
+
+#define PTHVIEW_COMMON "quiet", "color", "no-progress"
+constexpr std::string_view kInfoOptions[] = {"json", "all", "part", PTHVIEW_COMMON};
+constexpr std::string_view kListOptions[] = {"json", "all", "part", "include", "exclude", "hash", "sort", "reverse", PTHVIEW_COMMON};
+constexpr std::string_view kTreeOptions[] = {"json", "depth", "part", PTHVIEW_COMMON};
+constexpr std::string_view kShowOptions[] = {"json", "slice", "all", "hash", PTHVIEW_COMMON};
+constexpr std::string_view kConvertOptions[] = {"output", "to",      "force",   "weights", "data", "graph",
+                                                "all",    "part",    "include", "exclude", "json", PTHVIEW_COMMON};
+constexpr std::string_view kServeOptions[] = {"port", "no-open", "watch", "quiet"};
+constexpr std::string_view kPluginsOptions[] = {"json", PTHVIEW_COMMON};
+
+constexpr std::string_view kInfoExamples[] = {
+    "pthview info model.pth",
+    "pthview info --json checkpoints/*.pth",
+};
+constexpr std::string_view kListExamples[] = {
+    "pthview list model.pth | head",
+    "pthview list --sort bytes --reverse model.pth  # the largest first",
+    "pthview list --include 'layer4.*' --hash model.pth",
+    "pthview list --part optimizer --json checkpoint.pth",
+};
+constexpr std::string_view kTreeExamples[] = {
+    "pthview tree model.pth",
+    "pthview tree --depth 2 model.pth layer1",
+};
+constexpr std::string_view kShowExamples[] = {
+    "pthview show model.pth conv1.weight",
+    "pthview show --slice 0,:,3:5 model.pth conv1.weight",
+    "pthview show model.pth 'layer1.*.bias'",
+    "pthview show checkpoint.pth epoch",
+};
+constexpr std::string_view kConvertExamples[] = {
+    "pthview convert model.pth -o model.onnx",
+    "pthview convert big.pth -o big.onnx --weights in-place  # milliseconds: nothing is copied",
+    "pthview convert model.pth --to json -o - | less",
+};
+constexpr std::string_view kServeExamples[] = {
+    "pthview serve model.pth",
+    "pthview serve epoch1.pth epoch2.pth  # a switcher between them",
+    "pthview serve --watch --no-open runs/last.pth",
+    "ssh -L 8080:localhost:8080 host pthview serve --port 8080 --no-open model.pth",
+};
+constexpr std::string_view kPluginsExamples[] = {"pthview plugins"};
+
+constexpr Verb kVerbs[] = {
+    {"info", "FILE...", "what a file is: format, parts, sizes, metadata, findings, what to do next", "", kInfoExamples,
+     kInfoOptions, 1, SIZE_MAX, RunInfo},
+    {"list", "FILE", "one row a tensor: name, dtype, shape, sizes, device",
+     "Lists every part of kind model; --part and --all choose others.", kListExamples, kListOptions, 1, 1, RunList},
+    {"tree", "FILE [MODULE]", "the modules as print(model) shows them, with parameter counts",
+     "What is inferred from names and shapes, and not recorded in the file, is marked with '~'.", kTreeExamples, kTreeOptions, 1, 2, RunTree},
+    {"show", "FILE NAME", "one tensor or plain value: facts, values, statistics",
+     "NAME is an exact name or path; else a module (all below it); else a glob; else a part of a name.", kShowExamples,
+     kShowOptions, 2, 2, RunShow},
+    {"convert", "FILE -o OUT", "write the file as ONNX or annotated JSON", "", kConvertExamples, kConvertOptions, 1, 1, RunConvert},
+    {"serve", "[FILE...]", "look at architecture and weights in the browser", "Without FILE a small sample is shown.",
+     kServeExamples, kServeOptions, 0, SIZE_MAX, RunServe},
+    {"plugins", "", "what can be opened and written, and what does it", "", kPluginsExamples, kPluginsOptions, 0, 0, RunPlugins},
+};
+
+}  // namespace
+
+std::span<const Verb> Verbs() { return kVerbs; }
+std::span<const Option> AllOptions() { return kOptions; }
+
+const Option& OptionByName(std::string_view name) {
+  return *std::find_if(std::begin(kOptions), std::end(kOptions), [&](const Option& option) { return option.name == name; });
+}
+
+const Verb* FindVerb(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kVerbs), std::end(kVerbs), [&](const Verb& verb) { return verb.name == name; });
+  return found == std::end(kVerbs) ? nullptr : found;
+}
+
+}  // namespace pthview

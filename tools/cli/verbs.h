@@ -1,0 +1,22 @@
+// The functions behind the rows of the verb table, one file each: <verb>_command.cc.
+#pragma once
+
+#include "tools/cli/arguments.h"
+
+namespace pthview {
+
+// Exit codes of all verbs (design section 6).
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitNo = 1;     // the verb's own "no"
+inline constexpr int kExitError = 2;  // an error for at least one input, or wrong usage
+inline constexpr int kExitInterrupted = 130;
+
+int RunInfo(const Arguments& arguments);
+int RunList(const Arguments& arguments);
+int RunTree(const Arguments& arguments);
+int RunShow(const Arguments& arguments);
+int RunConvert(const Arguments& arguments);
+int RunServe(const Arguments& arguments);
+int RunPlugins(const Arguments& arguments);
+
+}  // namespace pthview
