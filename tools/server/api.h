@@ -1,0 +1,38 @@
+// From an address to an answer. Whether the one who asks may ask has been settled before (http_guard.h).
+#pragma once
+
+#include <map>
+#include <semaphore>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "tools/server/assets.h"
+#include "tools/server/reply.h"
+#include "tools/server/session.h"
+
+namespace pthview::server {
+
+using Query = std::multimap<std::string, std::string>;
+
+// Thread-safe.
+class Api {
+ public:
+  // Borrows the sessions.
+  Api(Assets assets, const Sessions* sessions, bool watching)
+      : assets_(std::move(assets)), sessions_(sessions), watching_(watching) {}
+
+  // `path` is decoded and starts with a slash.
+  Reply Get(std::string_view path, const Query& query);
+
+ private:
+  Reply GetFile(std::string_view id, std::span<const std::string_view> rest, const Query& query);
+
+  Assets assets_;
+  const Sessions* sessions_;
+  bool watching_;
+  // Reading a whole tensor uses every core by itself; more at once would only add memory.
+  std::counting_semaphore<> heavy_{2};
+};
+
+}  // namespace pthview::server

@@ -1,0 +1,112 @@
+#include "tools/server/session.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "lib/analysis/structure.h"
+#include "lib/base/json.h"
+#include "lib/formats/format.h"
+#include "tools/server/model_json.h"
+
+namespace pthview::server {
+namespace {
+
+// The last `steps` steps of a path.
+std::string Tail(const std::string& path, size_t steps) {
+  size_t at = path.size();
+  while (at > 0 && steps-- > 0) {
+    at = path.rfind('/', at - 1);
+    if (at == std::string::npos) return path;
+  }
+  return path.substr(at + 1);
+}
+
+std::vector<std::string> ShortNames(const std::vector<std::string>& paths) {
+  std::vector<std::string> names;
+  for (const std::string& path : paths) {
+    size_t steps = 1;
+    auto shared = [&](const std::string& other) { return other != path && Tail(other, steps) == Tail(path, steps); };
+    while (steps < 8 && std::ranges::any_of(paths, shared)) ++steps;
+    names.push_back(Tail(path, steps));
+  }
+  return names;
+}
+
+}  // namespace
+
+Session::Session(std::string id, std::string path, std::string name)
+    : id_(std::move(id)), path_(std::move(path)), name_(std::move(name)), snapshot_(std::make_shared<Snapshot>()) {}
+
+std::shared_ptr<const Snapshot> Session::snapshot() const {
+  std::lock_guard lock(mutex_);
+  return snapshot_;
+}
+
+bool Session::Load() {
+  auto next = std::make_shared<Snapshot>(*snapshot());
+  auto fail = [&](Error error) {
+    next->error = std::move(error);
+    std::lock_guard lock(mutex_);
+    snapshot_ = next;
+    return false;
+  };
+  Result<Model> opened = OpenModel(path_);
+  if (!opened) return fail(std::move(opened).error());
+  auto model = std::make_shared<Model>(std::move(*opened));
+  InferModules(*model);
+  auto outline = std::make_shared<Outline>(BuildOutline(*model));
+  uint64_t version = next->model ? next->version + 1 : 1;
+  Result<std::string> document = ModelJson(*model, *outline, {id_, name_, version});
+  if (!document) return fail(std::move(document).error());
+
+  next->size = 0;
+  for (const std::unique_ptr<ByteSource>& source : model->sources) {
+    if (!source->real_path().empty()) next->size += source->size();
+  }
+  next->version = version;
+  next->model = std::move(model);
+  next->outline = std::move(outline);
+  next->document = std::make_shared<const std::string>(std::move(*document));
+  next->error.reset();
+  std::lock_guard lock(mutex_);
+  snapshot_ = std::move(next);
+  return true;
+}
+
+Sessions::Sessions(const std::vector<std::string>& paths) {
+  std::vector<std::string> names = ShortNames(paths);
+  for (size_t i = 0; i < paths.size(); ++i) {
+    all_.push_back(std::make_unique<Session>(std::to_string(i), paths[i], names[i]));
+  }
+}
+
+Session* Sessions::Find(std::string_view id) const {
+  size_t index = 0;
+  auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), index);
+  bool whole = error == std::errc() && end == id.data() + id.size();
+  return whole && index < all_.size() && all_[index]->id() == id ? all_[index].get() : nullptr;
+}
+
+std::string Sessions::Json(bool watching) const {
+  std::string text;
+  JsonWriter json(&text);
+  json.BeginObject().Key("files").BeginArray();
+  for (const std::unique_ptr<Session>& session : all_) {
+    std::shared_ptr<const Snapshot> snapshot = session->snapshot();
+    json.BeginObject();
+    json.Key("id").String(session->id());
+    json.Key("name").String(session->name());
+    json.Key("size").Uint(snapshot->size);
+    json.Key("format").String(snapshot->model ? snapshot->model->format_text : "");
+    json.Key("tensors").Uint(snapshot->model ? snapshot->model->tensors.size() : 0);
+    json.Key("error");
+    snapshot->error ? json.String(ToString(*snapshot->error)) : json.Null();
+    json.Key("version").Uint(snapshot->version);
+    json.EndObject();
+  }
+  json.EndArray().Key("watch").Bool(watching).EndObject();
+  return text;
+}
+
+}  // namespace pthview::server

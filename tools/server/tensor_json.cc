@@ -1,0 +1,155 @@
+#include "tools/server/tensor_json.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "lib/analysis/statistics.h"
+#include "lib/base/json.h"
+
+namespace pthview::server {
+namespace {
+
+// The file itself failed, as opposed to this tensor having nothing that can be shown.
+bool FileFailed(const Error& error) {
+  return error.code == ErrorCode::kChanged || error.code == ErrorCode::kTruncated || error.code == ErrorCode::kIo;
+}
+
+// Keeps a failure that concerns this tensor only, for `error` in the document; hands back one that concerns the file.
+template <typename T>
+Result<std::optional<T>> Tolerate(Result<T> result, std::string* error) {
+  if (result) return std::optional<T>(std::move(*result));
+  if (FileFailed(result.error())) return std::move(result).error();
+  if (error->empty()) *error = ToString(result.error());
+  return std::optional<T>();
+}
+
+void WriteStatistics(JsonWriter& json, const Statistics& s) {
+  json.BeginObject();
+  json.Key("count").Int(s.count);
+  json.Key("min").Double(s.min);
+  json.Key("max").Double(s.max);
+  json.Key("mean").Double(s.mean);
+  json.Key("std").Double(s.std);
+  json.Key("zeros").Int(s.zeros);
+  json.Key("sparsity").Double(s.count > 0 ? static_cast<double>(s.zeros) / static_cast<double>(s.count) : 0);
+  json.Key("nans").Int(s.nans);
+  json.Key("infinities").Int(s.infinities);
+  json.EndObject();
+}
+
+void WriteHistogram(JsonWriter& json, const Histogram& histogram) {
+  json.BeginObject();
+  json.Key("low").Double(histogram.low);
+  json.Key("high").Double(histogram.high);
+  json.Key("counts").BeginArray();
+  for (int64_t count : histogram.counts) json.Int(count);
+  json.EndArray().EndObject();
+}
+
+std::string Bracketed(std::span<const int64_t> numbers) {
+  std::string text = "(";
+  for (size_t i = 0; i < numbers.size(); ++i) text += (i ? ", " : "") + std::to_string(numbers[i]);
+  return text + (numbers.size() == 1 ? ",)" : ")");
+}
+
+class Facts {
+ public:
+  explicit Facts(JsonWriter* json) : json_(json) {}
+  void Add(std::string_view name, std::string_view text) {
+    if (!text.empty()) json_->BeginArray().String(name).String(text).EndArray();
+  }
+
+ private:
+  JsonWriter* json_;
+};
+
+void WriteFacts(JsonWriter& json, const Model& model, const Tensor& tensor) {
+  json.BeginArray();
+  Facts facts(&json);
+  facts.Add("kind", KindName(tensor.kind));
+  facts.Add("device", tensor.device);
+  if (tensor.requires_grad) facts.Add("requires_grad", *tensor.requires_grad ? "True" : "False");
+  facts.Add("class", tensor.class_name);
+  facts.Add("layout", tensor.layout == Layout::kDense ? "" : LayoutName(tensor.layout));
+  if (tensor.layout == Layout::kDense && !tensor.contiguous) facts.Add("strides", Bracketed(tensor.strides));
+  if (tensor.offset != 0) facts.Add("offset", std::to_string(tensor.offset) + " elements");
+  facts.Add("bytes", std::to_string(tensor.nbytes()));
+  if (tensor.storage != kNone) {
+    const Storage& storage = model.storages[tensor.storage];
+    facts.Add("storage", storage.record.empty() ? storage.key : storage.record);
+    if (storage.source != kNone) facts.Add("byte in file", std::to_string(storage.offset));
+  }
+  if (tensor.same_as != kNone) facts.Add("same tensor as", model.tensors[tensor.same_as].path);
+  if (tensor.conj) facts.Add("conjugated", "True");
+  if (tensor.neg) facts.Add("negated", "True");
+  if (tensor.quantization != kNone) {
+    const Quantization& q = model.quantizations[tensor.quantization];
+    if (q.per_channel) {
+      facts.Add("quantized per channel", "axis " + std::to_string(q.axis));
+    } else {
+      std::string scale;
+      JsonWriter(&scale).Double(q.scale);
+      facts.Add("scale", scale);
+      facts.Add("zero point", std::to_string(q.zero_point));
+    }
+  }
+  for (const Component& component : model.ComponentsOf(tensor)) {
+    const Tensor& stored = model.components[component.tensor];
+    facts.Add(component.name, std::string(DTypeName(stored.dtype)) + " " + Bracketed(stored.shape));
+  }
+  json.EndArray();
+}
+
+}  // namespace
+
+Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_values) {
+  if (index >= model.tensors.size()) {
+    return Error{.code = ErrorCode::kNotFound, .message = "there is no tensor " + std::to_string(index)};
+  }
+  const Tensor& tensor = model.tensors[index];
+  int64_t count = std::clamp<int64_t>(max_values, 0, std::min(kMaxValues, tensor.numel));
+
+  std::string error;
+  std::optional<std::string> values;
+  std::optional<Statistics> statistics;
+  std::optional<Histogram> histogram;
+  if (tensor.data == DataState::kPresent) {
+    PTHVIEW_ASSIGN(values, Tolerate(ValuesJson(model, tensor, count), &error));
+    PTHVIEW_ASSIGN(statistics, Tolerate(ComputeStatistics(model, tensor), &error));
+    if (statistics && statistics->finite > 0) {
+      PTHVIEW_ASSIGN(histogram, Tolerate(ComputeHistogram(model, tensor, *statistics, kHistogramBins), &error));
+    }
+  } else {
+    error = tensor.data == DataState::kMeta          ? "a meta tensor: it never had values"
+            : tensor.data == DataState::kOutOfBounds ? "its storage is too short for it"
+                                                     : "its values are not in the file";
+  }
+
+  std::string text;
+  JsonWriter json(&text);
+  json.BeginObject();
+  json.Key("index").Uint(index);
+  json.Key("path").String(tensor.path);
+  json.Key("dtype").String(DTypeName(tensor.dtype));
+  json.Key("shape").BeginArray();
+  for (int64_t size : tensor.shape) json.Int(size);
+  json.EndArray();
+  json.Key("encoding").String("|");
+  json.Key("values").Raw(values ? *values : "[]");
+  json.Key("count").Int(tensor.numel);
+  json.Key("truncated").Bool(values && count < tensor.numel);
+  json.Key("statistics");
+  statistics ? WriteStatistics(json, *statistics) : (void)json.Null();
+  json.Key("histogram");
+  histogram ? WriteHistogram(json, *histogram) : (void)json.Null();
+  json.Key("data").String(DataStateName(tensor.data));
+  json.Key("error");
+  error.empty() ? json.Null() : json.String(error);
+  json.Key("facts");
+  WriteFacts(json, model, tensor);
+  json.EndObject();
+  return text;
+}
+
+}  // namespace pthview::server
