@@ -375,6 +375,9 @@
                 throw new Error('The graph could not be drawn.');
             }
             describe(info, view.model.data);
+            if (view.model.data.tensors === 0) {
+                view.showModelProperties(); // nothing to draw: what else the file holds
+            }
             document.documentElement.dataset.pthview = 'drawn';
         } catch (error) {
             info.textContent = 'could not be opened';
