@@ -167,8 +167,8 @@ class LegacyReader {
         if (is_new) at->second = MakeStorage(*id, row.device);
         row.storage = at->second;
         if (id->has_view) {
-          row.view_offset = id->view_offset;
           row.numel = id->view_size;
+          row.storage = MakeView(*id, row.storage);
         }
       }
       pickle.storages.push_back(row);
@@ -189,6 +189,26 @@ class LegacyReader {
     return builder_.AddStorage(storage);
   }
 
+  // A view is a storage of its own: a window of the root's bytes.
+  Index MakeView(const StorageId& id, Index root) {
+    auto [at, is_new] = views_.try_emplace(std::string(id.view_key), kNone);
+    if (!is_new) return at->second;
+    Storage view = builder_.model().storages[root];
+    view.key = builder_.arena().Copy(id.view_key);
+    auto offset = BytesFor(id.dtype, id.view_offset);
+    auto nbytes = BytesFor(id.dtype, id.view_size);
+    if (!offset || !nbytes || *offset > view.nbytes || *nbytes > view.nbytes - *offset) {
+      builder_.Note(Severity::kError, "storage-view", id.view_key,
+                    fmt::format("a view of {} elements from {} on does not lie in its storage", id.view_size, id.view_offset));
+      view.source = kNone;
+      view.nbytes = 0;
+    } else {
+      view.offset += *offset;
+      view.nbytes = *nbytes;
+    }
+    return at->second = builder_.AddStorage(view);
+  }
+
   ModelBuilder& builder_;
   Index source_index_;
   const ByteSource& source_;
@@ -197,6 +217,7 @@ class LegacyReader {
   std::vector<std::optional<StorageId>> ids_;
   std::unordered_map<std::string_view, size_t> by_key_;
   std::unordered_map<std::string, Place> places_;
+  std::unordered_map<std::string, Index> views_;
 };
 
 int Match(const OpenContext& context) { return IsLegacyMagic(context.head) ? 95 : 0; }

@@ -42,7 +42,6 @@ struct StorageRow {
   Index storage = kNone;          // into Model::storages
   DType dtype = DType::kUnknown;  // the class named there; a tensor of _rebuild_tensor_v3 says its own
   int64_t numel = 0;              // elements of dtype
-  int64_t view_offset = 0;        // elements to add to every offset of tensors over it
   std::string_view device;
   bool is_storage = false;  // false: a class, or nothing known
 };

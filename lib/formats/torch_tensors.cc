@@ -1,10 +1,10 @@
 #include "lib/formats/torch_tensors.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "lib/base/checked.h"
 #include "lib/formats/numpy_arrays.h"
 
 namespace pthview {
@@ -171,7 +171,7 @@ std::optional<Tensor> TensorReader::RebuildStrided(GlobalKind kind, Args args) {
   if (!args[1].Is(Kind::kInt) || !Ints(args[2], &shape_) || !Ints(args[3], &strides_)) return std::nullopt;
   TensorDraft draft{
       .shape = shape_, .strides = strides_, .storage = row->storage, .dtype = row->dtype, .device = row->device};
-  draft.offset = CheckedAdd(args[1].integer, row->view_offset).value_or(-1);
+  draft.offset = args[1].integer;
   size_t metadata = SIZE_MAX;
   if (kind == kRebuildTensorV3) {
     if (args.size() > 6) draft.dtype = DTypeOf(args[6]);
@@ -243,7 +243,7 @@ Tensor TensorReader::BareStorage(const StorageRow& row) {
                                 std::max<uint8_t>(Info(row.dtype).item_size, 1));
   }
   TensorDraft draft{
-      .shape = std::span(&size, 1), .offset = row.view_offset, .storage = row.storage, .dtype = row.dtype};
+      .shape = std::span(&size, 1), .storage = row.storage, .dtype = row.dtype};
   draft.device = row.device;
   draft.class_name = "storage";
   return builder_.Check(draft, where_);

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/formats/global_judgement.h"
 #include "lib/formats/parts.h"
 #include "lib/formats/torch_values.h"
 #include "lib/model/path.h"
@@ -100,8 +101,7 @@ class Walk {
   void Run() {
     Value root = tree_.root;
     RootShape shape = rules_.ShapeOf(root);
-    bool model = shape == RootShape::kStateDict || shape == RootShape::kModule || tensors_.IsTensor(root);
-    AddPart(model ? PartKind::kModel : PartKind::kOther);
+    AddPart(KindOfRoot(root, shape));
     Place place{.part = 0, .sections = shape == RootShape::kCheckpoint || shape == RootShape::kOther};
     Visit(root, Role::kEntries, {}, place);
     while (!stack_.empty()) Step();
@@ -109,6 +109,8 @@ class Walk {
       builder_.Note(Severity::kWarning, "shared-containers", "",
                     "containers that stand in many places are listed at the first ones only");
     }
+    NameDangers();
+    PromoteRootPart();
     DropUnusedRootPart();
   }
 
@@ -164,7 +166,10 @@ class Walk {
 
   void Visit(Value value, Role role, std::string_view key, Place place) {
     if (place.sections) EnterSection(value, key, place);
-    if (tensors_.IsTensor(value) && AddTensor(value, role, key, place)) return;
+    if (tensors_.IsTensor(value)) {
+      if (AddTensor(value, role, key, place)) return;
+      builder_.Note(Severity::kError, "tensor-unread", path_, "a call that would rebuild a tensor has arguments that are not understood");
+    }
     if (role == Role::kSubmodules || role == Role::kParameters || role == Role::kBuffers) {
       if (value.Is(Kind::kNone)) return;  // a bias that is not there
     }
@@ -405,6 +410,32 @@ class Walk {
     row.part = place.part;
     row.kind = kind;
     builder_.AddPlain(row);
+  }
+
+  PartKind KindOfRoot(Value root, RootShape shape) {
+    if (shape == RootShape::kStateDict || shape == RootShape::kModule || tensors_.IsTensor(root)) return PartKind::kModel;
+    auto pairs = values_.Pairs(root);
+    bool optimizer = pairs && TorchValues::Find(*pairs, "param_groups") != nullptr && TorchValues::Find(*pairs, "state") != nullptr;
+    return optimizer ? PartKind::kOptimizer : PartKind::kOther;
+  }
+
+  // What the file would call when Python loads it, and is known for harm. `scan` tells about all the others.
+  void NameDangers() {
+    for (const pickle::Global& global : tree_.globals()) {
+      if (JudgeGlobal(global.module, global.name) != Judgement::kDangerous) continue;
+      builder_.Note(Severity::kDanger, "dangerous-global", ClassName{global.module, global.name, {}}.Full(),
+                    fmt::format("loading this file with Python would reach {} (byte {} of the pickle); pthview runs nothing",
+                                ClassName{global.module, global.name, {}}.Full(), global.position));
+    }
+  }
+
+  // A file without any section that looks like a model, but with tensors, is taken as one.
+  void PromoteRootPart() {
+    bool any = std::any_of(model_.parts.begin(), model_.parts.end(), [](const Part& part) {
+      return part.kind == PartKind::kModel || part.kind == PartKind::kEma;
+    });
+    bool tensors = std::any_of(model_.tensors.begin(), model_.tensors.end(), [](const Tensor& t) { return t.part == 0; });
+    if (!any && tensors && model_.parts[0].kind == PartKind::kOther) model_.parts[0].kind = PartKind::kModel;
   }
 
   // The part of the whole file stays only when something belongs to it.

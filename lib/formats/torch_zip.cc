@@ -145,6 +145,11 @@ Result<TorchPickle> LoadTorchZip(ModelBuilder& builder, Index source, const ZipA
   if (record == nullptr) {
     return Error{.code = ErrorCode::kCorrupt, .message = fmt::format("the archive has no record {}", pickle_record)};
   }
+  if (record->method != 0 && record->method != 8) {
+    return Error{.code = ErrorCode::kUnsupported,
+                 .message = fmt::format("the record is compressed with method {}, which torch never writes", record->method),
+                 .record = std::string(record->name)};
+  }
   auto bytes = zip.Read(*record, PickleLimit(*record));
   if (!bytes) return std::move(bytes).error();
   TorchPickle file;

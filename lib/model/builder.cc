@@ -134,8 +134,7 @@ Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
   auto end = BytesFor(draft.dtype, extent->end);
   if (!end) return reject("tensor-overflow", "its last byte does not fit 64 bits", DataState::kOutOfBounds);
   if (draft.storage == kNone || model_.storages[draft.storage].source == kNone) {
-    tensor.data = DataState::kMissing;  // whoever could not find the storage has said so
-    return tensor;
+    return reject("tensor-missing", "its storage is not in the file, or cannot be read", DataState::kMissing);
   }
   const Storage& storage = model_.storages[draft.storage];
   if (*end > storage.nbytes) {

@@ -83,6 +83,7 @@ void PrintParts(Output& out, const Model& model, const Facts& facts) {
   for (size_t p = 0; p < model.parts.size(); ++p) {
     const Part& part = model.parts[p];
     const PartFacts& f = facts.parts[p];
+    if (part.path.empty() && f.tensors == 0 && model.parts.size() > 1) continue;  // only plain values, shown below
     std::string text = name(part);
     text.append(width - DisplayWidth(text), ' ');
     out << fmt::format("  {:<10}{}  {:<9}  {} tensor{}, {} parameters, {}{}\n", label, text, PartKindName(part.kind),
