@@ -328,7 +328,7 @@ class Document {
         const tensors = list(this.tensors.name).length;
         this._children = Array.from({ length: modules }, () => []);
         this._own = Array.from({ length: modules }, () => []);
-        this._nodes = new Map();
+        this._partPaths = new Map(list(data.parts).map((part) => [part.root, text(part.path)]));
         this.parameters = new Array(modules).fill(0);
         for (let i = 0; i < modules; i++) {
             const parent = this.parent(i);
@@ -395,7 +395,7 @@ class Document {
                 return node;
             }
             case 'own': {
-                const node = new Node('Tensors', this._name(item.index));
+                const node = new Node('Tensors', this._path(item.index));
                 node.type.category = 'data';
                 node.inputs = this._weights(item.index);
                 return node;
@@ -468,26 +468,23 @@ class Document {
         return text(this.modules.name[module]) || this._path(module);
     }
 
+    // The tensor's name within its module. Names of parts that collide are paths, which begin with the part's.
     _tensorLabel(index) {
-        const path = text(this.tensors.path[index]);
-        const label = local(path, this._path(this.tensors.module[index]));
-        return label === path ? text(this.tensors.name[index]) || path : label;
-    }
-
-    // The name that PyTorch gives the module: its path without what holds the part.
-    _name(module) {
+        const module = this.tensors.module[index];
         let top = module;
         while (this.parent(top) >= 0) {
             top = this.parent(top);
         }
-        return local(this._path(module), this._path(top));
+        const name = text(this.tensors.name[index]);
+        const parents = [this._path(module), [this._partPaths.get(top), this._path(module)].filter((path) => path).join('.')];
+        return parents.map((parent) => local(name, parent)).find((label) => label !== name) || name;
     }
 
     _moduleNode(module, chained) {
         const name = this._local(module);
         const type = text(this.modules.class[module]);
         const container = this._isContainer(module);
-        const node = new Node(type || undotted(name) || 'Module', this._name(module));
+        const node = new Node(type || undotted(name) || 'Module', this._path(module));
         node.chained = true;
         if (type) {
             node.type.category = container ? '' : category(type);
@@ -505,7 +502,6 @@ class Document {
         }
         const training = this.modules.training[module];
         node.metadata = [
-            argument('path', text(this.modules.path[module])),
             ...(type ? [argument('class', this.modules.inferred[module] ? `${type} (inferred)` : type)] : []),
             argument('parameters', this.parameters[module].toLocaleString('en-US')),
             ...(training === 0 || training === 1 ? [argument('training', training === 1)] : [])

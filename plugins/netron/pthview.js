@@ -354,6 +354,16 @@
         menu.items = menu.items.filter((group) => group.items.length > 0);
     };
 
+    // A graph of hardly more than one folded block says nothing yet.
+    const unfoldLone = async () => {
+        const nodes = view.activeTarget ? view.activeTarget.nodes : [];
+        const blocks = nodes.map((node) => node.block).filter((block) => block);
+        if (nodes.length <= 3 && blocks.length === 1 && blocks[0].nodes.length <= 50) {
+            view.target.blocks.add(blocks[0]);
+            await view.refresh();
+        }
+    };
+
     // In place of Netron's own start, which would take addresses from the query and files from drag and drop.
     const start = async (host) => {
         const { files, watch: watched } = await listing;
@@ -374,6 +384,7 @@
             if (await host._openContext(new Context(host, address, null, file.name, new BinaryStream(bytes))) !== '') {
                 throw new Error('The graph could not be drawn.');
             }
+            await unfoldLone();
             describe(info, view.model.data);
             if (view.model.data.tensors === 0) {
                 view.showModelProperties(); // nothing to draw: what else the file holds

@@ -77,6 +77,7 @@ const search = async (page, text) => {
 served('a layer and its weight: names, values, the five statistics, histogram', ['small.pth'], async (page) => {
     assert.equal(await page.title(), 'small.pth');
     assert.match(await page.locator('.pthview-info').innerText(), /14 tensors/);
+    assert.equal(await page.locator('#canvas .node-argument > text > tspan').first().textContent(), 'weight');
     await header(page, 'Conv2d').first().click();
     await sidebar(page, 'Node Properties');
     assert.equal(await entry(page, 'name'), 'conv1');
