@@ -197,6 +197,8 @@ void InferGraphs(Model& model) {
     model.graphs.push_back({.name = std::string(part.path), .origin = Origin::kInferred, .part = index});
     model.graph_roots.push_back(graph);
     roots.emplace_back(part.root, graph);
+    const Module& root = model.modules[part.root];
+    if (root.children.empty() && root.tensors.size() <= 1) continue;  // nothing to wire
     model.findings.push_back(
         {Severity::kInfo, "inferred-graph", std::string(part.path),
          "the graph shows the layers in the order in which the file names them; that each feeds the "

@@ -76,7 +76,7 @@ bool DescribeMatrix(const LeafTensors& leaf, LeafGuess& guess) {
   if (leaf.NameContains({"emb", "token", "wte", "wpe", "shared", "lookup"}) &&
       !leaf.NameContains({"proj", "out", "linear", "head", "fc"})) {
     guess.class_name = "Embedding";
-    guess.assumption = "their names say embedding; a Linear without bias has the same tensors";
+    guess.assumption = "the names say embedding; a Linear without bias has the same tensors";
     Note(guess, "num_embeddings", leaf.Dim(kWeight, 0));
     Note(guess, "embedding_dim", leaf.Dim(kWeight, 1));
     return true;
@@ -96,6 +96,10 @@ bool DescribeBatchNorm(const LeafTensors& leaf, LeafGuess& guess) {
   }
   if (leaf.Has(kWeight) != leaf.Has(kBias)) return false;
   guess.class_name = "BatchNorm";
+  if (leaf.Has(kScale)) {  // of its output, as in all of torch's quantized layers
+    guess.class_name = "torch.ao.nn.quantized.BatchNorm";
+    guess.assumption = "2d or 3d cannot be told";
+  }
   Note(guess, "num_features", features);
   if (!leaf.Has(kWeight)) Note(guess, "affine", "False");
   return true;
@@ -109,13 +113,13 @@ bool DescribeNorm(const LeafTensors& leaf, LeafGuess& guess) {
   if (leaf.NameHasWord({"gn"}) || leaf.NameContains({"groupnorm", "group_norm"})) {
     if (weight.size() != 1) return false;
     guess.class_name = "GroupNorm";
-    guess.assumption = "taken from their names; num_groups is not in the file";
+    guess.assumption = "taken from the names; num_groups is not in the file";
     Note(guess, "num_channels", weight[0]);
     return true;
   }
   if (leaf.NameHasWord({"ln"}) || leaf.NameContains({"layernorm", "layer_norm"})) {
     guess.class_name = "LayerNorm";
-    guess.assumption = "taken from their names; a GroupNorm has the same tensors";
+    guess.assumption = "taken from the names; a GroupNorm has the same tensors";
     Note(guess, "normalized_shape", TupleText(weight));
     return true;
   }
@@ -129,13 +133,13 @@ bool DescribeVector(const LeafTensors& leaf, LeafGuess& guess) {
   if (leaf.Rank(kWeight) != 1) return false;
   if (leaf.NameContains({"norm"}) || leaf.NameHasWord({"ln", "rms"})) {
     guess.class_name = "RMSNorm";
-    guess.assumption = "taken from their names; a LayerNorm without bias has the same tensors";
+    guess.assumption = "taken from the names; a LayerNorm without bias has the same tensors";
     Note(guess, "normalized_shape", TupleText(leaf.Shape(kWeight)));
     return true;
   }
   if (leaf.NameContains({"prelu"})) {
     guess.class_name = "PReLU";
-    guess.assumption = "taken from their names";
+    guess.assumption = "taken from the names";
     Note(guess, "num_parameters", leaf.Dim(kWeight, 0));
     return true;
   }
@@ -178,7 +182,8 @@ bool DescribeLora(const LeafTensors& leaf, LeafGuess& guess) {
 }
 
 constexpr auto kRules = std::to_array<LeafRule>({
-    {Names({kRunningMean, kRunningVar}), Names({kNumBatchesTracked, kWeight, kBias}), DescribeBatchNorm},
+    {Names({kRunningMean, kRunningVar}), Names({kNumBatchesTracked, kWeight, kBias, kScale, kZeroPoint}),
+     DescribeBatchNorm},
     {Names({kInProjWeight, kOutProjWeight}), Names({kInProjBias, kOutProjBias, kBiasK, kBiasV}), DescribeAttention},
     {Names({kQProjWeight, kKProjWeight, kVProjWeight, kOutProjWeight}),
      Names({kInProjBias, kOutProjBias, kBiasK, kBiasV}), DescribeAttention},

@@ -89,7 +89,7 @@ class Assumptions {
       const auto& [class_name, assumption] = at->first;
       std::string count = std::to_string(at->second.count) + (at->second.count == 1 ? " module" : " modules");
       std::string text = count + (class_name.empty() ? " not identified" : " read as " + class_name) + ": " +
-                         (assumption.empty() ? "their tensors fit no known layer" : assumption);
+                         (assumption.empty() ? "the tensors fit no known layer" : assumption);
       model.findings.push_back(
           {Severity::kInfo, Code(class_name), WhereOf(model, part, at->second.first), std::move(text)});
     }

@@ -4,6 +4,8 @@
 #include <array>
 #include <bit>
 #include <cctype>
+#include <climits>
+#include <compare>
 #include <cstdint>
 
 namespace pthview {
@@ -28,23 +30,23 @@ uint64_t Signature(std::string_view lower) {
 // Optimal string alignment distance, or anything above `limit` when it passes that. Only the band of `limit` around the
 // diagonal is filled in.
 size_t Distance(std::string_view a, std::string_view b, size_t limit) {
-  constexpr size_t kFar = SIZE_MAX / 2;
-  std::array<std::array<size_t, kMaxQuery + kMaxDistance + 2>, 3> rows;
-  for (auto& row : rows) row.fill(kFar);
-  for (size_t j = 0; j <= std::min(b.size(), limit); ++j) rows[0][j] = j;
+  constexpr int kFar = INT_MAX / 2;
+  std::array<std::array<int, kMaxQuery + kMaxDistance + 2>, 3> rows;
+  for (auto& row : rows) std::fill_n(row.begin(), b.size() + 1, kFar);
+  for (size_t j = 0; j <= std::min(b.size(), limit); ++j) rows[0][j] = static_cast<int>(j);
   for (size_t i = 1; i <= a.size(); ++i) {
     auto& row = rows[i % 3];
     const auto& above = rows[(i + 2) % 3];
     const auto& two_above = rows[(i + 1) % 3];
     size_t begin = i > limit ? i - limit : 0;
     size_t end = std::min(b.size(), i + limit);
-    size_t best = kFar;
+    int best = kFar;
     if (begin > 0) row[begin - 1] = kFar;
     for (size_t j = begin; j <= end; ++j) {
       if (j == 0) {
-        row[0] = i;
+        row[0] = static_cast<int>(i);
       } else {
-        size_t here = above[j - 1] + (a[i - 1] != b[j - 1]);
+        int here = above[j - 1] + static_cast<int>(a[i - 1] != b[j - 1]);
         here = std::min({here, row[j - 1] + 1, j < i + limit ? above[j] + 1 : kFar});
         bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
         if (swapped) here = std::min(here, two_above[j - 2] + 1);
@@ -52,9 +54,9 @@ size_t Distance(std::string_view a, std::string_view b, size_t limit) {
       }
       best = std::min(best, row[j]);
     }
-    if (best > limit) return limit + 1;
+    if (best > static_cast<int>(limit)) return limit + 1;
   }
-  return rows[a.size() % 3][b.size()];
+  return static_cast<size_t>(rows[a.size() % 3][b.size()]);
 }
 
 }  // namespace
@@ -67,6 +69,7 @@ std::vector<std::string> Suggest(std::string_view query, std::span<const std::st
   struct Hit {
     size_t distance;
     size_t index;
+    auto operator<=>(const Hit&) const = default;  // equal distances: in the order given
   };
   std::vector<Hit> hits;
   for (size_t i = 0; i < candidates.size(); ++i) {
@@ -83,7 +86,7 @@ std::vector<std::string> Suggest(std::string_view query, std::span<const std::st
     size_t distance = Distance(wanted, lower, cut);
     if (distance <= cut) hits.push_back({distance, i});
   }
-  std::stable_sort(hits.begin(), hits.end(), [](const Hit& a, const Hit& b) { return a.distance < b.distance; });
+  std::sort(hits.begin(), hits.end());
   std::vector<std::string> names;
   for (const Hit& hit : hits) {
     if (names.size() == limit) break;

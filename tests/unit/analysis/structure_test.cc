@@ -236,6 +236,14 @@ TEST(InferGraphs, ALayerAloneInItsFileIsOneNode) {
   EXPECT_EQ(Text(fixture.model.graphs.at(0)), "Linear:Linear(input=x0, weight=weight, bias=bias)->x1");
 }
 
+TEST(InferGraphs, OneTensorHasNothingToWire) {
+  ModelFixture fixture;
+  fixture.Add("", {8, 4});
+  InferGraphs(fixture.model);
+  EXPECT_THAT(fixture.model.graphs, SizeIs(1));
+  EXPECT_THAT(fixture.FindingsOf("inferred-graph"), IsEmpty());
+}
+
 TEST(InferGraphs, NamesStayUniqueWhateverTheTensorsAreCalled) {
   ModelFixture fixture;
   fixture.Add("x0", {2});
