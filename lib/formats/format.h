@@ -18,8 +18,11 @@ namespace pthview {
 // extension.
 struct OpenContext {
   std::string path;
-  std::unique_ptr<ByteSource> source;
-  std::vector<std::byte> head;      // the first 4096 bytes, or all of a smaller file
+  std::unique_ptr<ByteSource> source;  // null when the path is a directory
+  std::vector<std::byte> head;         // the first 4096 bytes, or all of a smaller file
+  bool directory = false;
+  std::string folder;               // where its neighbours are; empty for what stands inside another file
+  int depth = 0;                    // files that this one stands inside of (wrappers, bags, indices of shards)
   std::unique_ptr<ZipArchive> zip;  // set when the source is a zip archive
   Findings findings;                // of the container, passed on to the model
 };
@@ -39,8 +42,17 @@ struct Format {
 
 std::span<const Format* const> Formats();
 
-// Opens whatever `path` is. Errors name the file and what was seen instead (a picture, HTML, an empty file, a
-// directory).
+// Opens whatever `path` is, a file or a directory. Errors name the file and what was seen instead (a picture, HTML, an
+// empty file, a directory of something else).
 Result<Model> OpenModel(const std::string& path, const OpenOptions& options = {});
+
+// The same for bytes that are open already; `path` is what to call them.
+Result<Model> OpenModelFromSource(std::unique_ptr<ByteSource> source, const std::string& path,
+                                  const OpenOptions& options = {});
+
+// Opens bytes that belong to another file: a member of a bag, what a gzip holds, a shard. `name` is theirs in messages;
+// `depth` is that of the file around plus one. kLimit when files stand inside each other too deeply to be real.
+Result<Model> OpenInside(const std::string& name, std::unique_ptr<ByteSource> source, const OpenOptions& options,
+                         int depth);
 
 }  // namespace pthview

@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
@@ -10,19 +12,18 @@ namespace {
 
 constexpr size_t kHeadBytes = 4096;
 
+constexpr int kMaxDepth = 4;
+
 const Format* const kFormats[] = {&kTorchZip, &kTorchLegacy};
 
-}  // namespace
-
-std::span<const Format* const> Formats() { return kFormats; }
-
-Result<Model> OpenModel(const std::string& path, const OpenOptions& options) {
-  OpenContext context;
-  context.path = path;
-  PTHVIEW_ASSIGN(context.source, OpenFile(path));
-  auto head = context.source->Read(0, std::min<uint64_t>(kHeadBytes, context.source->size()));
-  if (!head) return std::move(head).error().In(path);
-  context.head = std::move(*head);
+// What match functions look at, then the row that fits best.
+Result<Model> OpenContextOf(OpenContext context, const OpenOptions& options) {
+  const std::string path = context.path;
+  if (context.source != nullptr) {
+    auto head = context.source->Read(0, std::min<uint64_t>(kHeadBytes, context.source->size()));
+    if (!head) return std::move(head).error().In(path);
+    context.head = std::move(*head);
+  }
   if (LooksLikeZip(context.head)) {
     auto zip = ZipArchive::Open(*context.source, &context.findings);
     if (!zip) return std::move(zip).error().In(path);
@@ -43,6 +44,38 @@ Result<Model> OpenModel(const std::string& path, const OpenOptions& options) {
   model->file = path;
   model->format = best->name;
   return model;
+}
+
+}  // namespace
+
+std::span<const Format* const> Formats() { return kFormats; }
+
+Result<Model> OpenModel(const std::string& path, const OpenOptions& options) {
+  OpenContext context;
+  context.path = path;
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    context.directory = true;
+    context.folder = path;
+    return OpenContextOf(std::move(context), options);
+  }
+  context.folder = std::filesystem::path(path).parent_path().string();
+  if (context.folder.empty()) context.folder = ".";
+  PTHVIEW_ASSIGN(context.source, OpenFile(path));
+  return OpenContextOf(std::move(context), options);
+}
+
+Result<Model> OpenInside(const std::string& name, std::unique_ptr<ByteSource> source, const OpenOptions& options,
+                         int depth) {
+  if (depth > kMaxDepth) {
+    return Error{
+        .code = ErrorCode::kLimit, .message = "files stand inside each other too deeply to be real", .file = name};
+  }
+  OpenContext context;
+  context.path = name;
+  context.source = std::move(source);
+  context.depth = depth;
+  return OpenContextOf(std::move(context), options);
 }
 
 }  // namespace pthview

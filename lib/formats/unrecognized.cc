@@ -56,6 +56,11 @@ bool IsText(std::span<const std::byte> head) {
 Error Unrecognized(const OpenContext& context) {
   Error error{.code = ErrorCode::kUnrecognized, .file = context.path};
   std::string_view head(reinterpret_cast<const char*>(context.head.data()), context.head.size());
+  if (context.directory) {
+    error.message = "is a directory without a checkpoint that is spread over several files";
+    error.hint = "name a file inside it";
+    return error;
+  }
   if (head.empty()) {
     error.code = ErrorCode::kTruncated;
     error.message = "the file is empty";

@@ -1,0 +1,16 @@
+// A part of a source as a source of its own: a member of a bag, a slice of a shard.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "lib/base/source.h"
+
+namespace pthview {
+
+// The bytes [offset, offset + length) of `base`, which it keeps alive. What reaches past the end of `base` is cut off.
+std::unique_ptr<ByteSource> OpenSlice(std::shared_ptr<const ByteSource> base, uint64_t offset, uint64_t length,
+                                      std::string name);
+
+}  // namespace pthview
