@@ -8,6 +8,7 @@
 #include "lib/base/result.h"
 #include "lib/container/zip.h"
 #include "lib/formats/torch_tensors.h"
+#include "lib/formats/zip_storages.h"
 #include "lib/model/builder.h"
 
 namespace pthview {
@@ -16,6 +17,10 @@ namespace pthview {
 // `source` is the archive's, already added to the builder.
 Result<TorchPickle> LoadTorchZip(ModelBuilder& builder, Index source, const ZipArchive& zip,
                                  std::string_view pickle_record, std::string_view storage_folder, int depth);
+
+// The same where several pickles of one archive share its storages.
+Result<TorchPickle> LoadZipPickle(ModelBuilder& builder, ZipStorages& storages, std::string_view pickle_record,
+                                  std::string_view storage_folder, int depth);
 
 // A legacy stream that starts at `offset` of `source`. Also tells the protocol version number that stands in it.
 struct LegacyFile {

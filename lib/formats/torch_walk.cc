@@ -84,8 +84,9 @@ bool IsBufferName(std::string_view name) {
 
 class Walk {
  public:
-  Walk(const TorchPickle& file, const NestedStorageReader& nested, ModelBuilder& builder)
-      : file_(file),
+  Walk(const TorchPickle& file, const NestedStorageReader& nested, ModelBuilder& builder, const WalkOptions& options)
+      : options_(options),
+        file_(file),
         tree_(file.tree),
         builder_(builder),
         model_(builder.model()),
@@ -93,16 +94,21 @@ class Walk {
         tensors_(file, builder, nested),
         rules_(values_, tensors_),
         first_row_(file.tree.objects().size(), kNone),
-        again_budget_(static_cast<int64_t>(file.tree.end / 16 + 4096)) {
+        again_budget_(static_cast<int64_t>(file.tree.end / 16 + 4096)),
+        first_part_(static_cast<Index>(builder.model().parts.size())),
+        path_(options.path) {
     // Most objects are tensors, or belong to one.
-    model_.tensors.reserve(tree_.persistent_ids().size());
+    model_.tensors.reserve(model_.tensors.size() + tree_.persistent_ids().size());
   }
 
   void Run() {
     Value root = tree_.root;
     RootShape shape = rules_.ShapeOf(root);
-    AddPart(KindOfRoot(root, shape));
-    Place place{.part = 0, .sections = shape == RootShape::kCheckpoint || shape == RootShape::kOther};
+    Place place{.part = options_.part};
+    if (options_.part == kNone) {
+      place.part = AddPart(options_.part_kind.value_or(KindOfRoot(root, shape)));
+      place.sections = shape == RootShape::kCheckpoint || shape == RootShape::kOther;
+    }
     Visit(root, Role::kEntries, {}, place);
     while (!stack_.empty()) Step();
     if (limited_) {
@@ -110,7 +116,8 @@ class Walk {
                     "containers that stand in many places are listed at the first ones only");
     }
     NameDangers();
-    PromoteRootPart();
+    if (options_.part != kNone) return;
+    if (!options_.part_kind) PromoteRootPart();
     DropUnusedRootPart();
   }
 
@@ -168,7 +175,8 @@ class Walk {
     if (place.sections) EnterSection(value, key, place);
     if (tensors_.IsTensor(value)) {
       if (AddTensor(value, role, key, place)) return;
-      builder_.Note(Severity::kError, "tensor-unread", path_, "a call that would rebuild a tensor has arguments that are not understood");
+      builder_.Note(Severity::kError, "tensor-unread", path_,
+                    "a call that would rebuild a tensor has arguments that are not understood");
     }
     if (role == Role::kSubmodules || role == Role::kParameters || role == Role::kBuffers) {
       if (value.Is(Kind::kNone)) return;  // a bias that is not there
@@ -350,6 +358,7 @@ class Walk {
   }
 
   TensorKind KindOf(Value value, Role role, const Part& part, const Tensor& tensor) const {
+    if (options_.kind) return *options_.kind;
     switch (role) {
       case Role::kParameters: return TensorKind::kParameter;
       case Role::kBuffers: return TensorKind::kBuffer;
@@ -413,9 +422,11 @@ class Walk {
   }
 
   PartKind KindOfRoot(Value root, RootShape shape) {
-    if (shape == RootShape::kStateDict || shape == RootShape::kModule || tensors_.IsTensor(root)) return PartKind::kModel;
+    if (shape == RootShape::kStateDict || shape == RootShape::kModule || tensors_.IsTensor(root))
+      return PartKind::kModel;
     auto pairs = values_.Pairs(root);
-    bool optimizer = pairs && TorchValues::Find(*pairs, "param_groups") != nullptr && TorchValues::Find(*pairs, "state") != nullptr;
+    bool optimizer =
+        pairs && TorchValues::Find(*pairs, "param_groups") != nullptr && TorchValues::Find(*pairs, "state") != nullptr;
     return optimizer ? PartKind::kOptimizer : PartKind::kOther;
   }
 
@@ -423,32 +434,42 @@ class Walk {
   void NameDangers() {
     for (const pickle::Global& global : tree_.globals()) {
       if (JudgeGlobal(global.module, global.name) != Judgement::kDangerous) continue;
-      builder_.Note(Severity::kDanger, "dangerous-global", ClassName{global.module, global.name, {}}.Full(),
-                    fmt::format("loading this file with Python would reach {} (byte {} of the pickle); pthview runs nothing",
-                                ClassName{global.module, global.name, {}}.Full(), global.position));
+      builder_.Note(
+          Severity::kDanger, "dangerous-global", ClassName{global.module, global.name, {}}.Full(),
+          fmt::format("loading this file with Python would reach {} (byte {} of the pickle); pthview runs nothing",
+                      ClassName{global.module, global.name, {}}.Full(), global.position));
     }
   }
 
   // A file without any section that looks like a model, but with tensors, is taken as one.
   void PromoteRootPart() {
-    bool any = std::any_of(model_.parts.begin(), model_.parts.end(), [](const Part& part) {
+    bool any = std::any_of(model_.parts.begin() + first_part_, model_.parts.end(), [](const Part& part) {
       return part.kind == PartKind::kModel || part.kind == PartKind::kEma;
     });
-    bool tensors = std::any_of(model_.tensors.begin(), model_.tensors.end(), [](const Tensor& t) { return t.part == 0; });
-    if (!any && tensors && model_.parts[0].kind == PartKind::kOther) model_.parts[0].kind = PartKind::kModel;
+    Part& root = model_.parts[first_part_];
+    if (!any && root.kind == PartKind::kOther && UsesRootPart(model_.tensors)) root.kind = PartKind::kModel;
+  }
+
+  template <typename Rows>
+  bool UsesRootPart(const Rows& rows) const {
+    return std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return row.part == first_part_; });
   }
 
   // The part of the whole file stays only when something belongs to it.
   void DropUnusedRootPart() {
-    auto uses = [](const auto& rows) {
-      return std::any_of(rows.begin(), rows.end(), [](const auto& row) { return row.part == 0; });
+    if (model_.parts.size() == first_part_ + 1 || model_.parts[first_part_].root != kNone) return;
+    if (UsesRootPart(model_.tensors) || UsesRootPart(model_.plain)) return;
+    model_.parts.erase(model_.parts.begin() + first_part_);
+    auto move_up = [&](auto& rows) {
+      for (auto& row : rows) {
+        if (row.part != kNone && row.part > first_part_) --row.part;
+      }
     };
-    if (model_.parts.size() == 1 || model_.parts[0].root != kNone || uses(model_.tensors) || uses(model_.plain)) return;
-    model_.parts.erase(model_.parts.begin());
-    for (Tensor& tensor : model_.tensors) --tensor.part;
-    for (PlainValue& plain : model_.plain) --plain.part;
+    move_up(model_.tensors);
+    move_up(model_.plain);
   }
 
+  const WalkOptions options_;
   const TorchPickle& file_;
   const pickle::Tree& tree_;
   ModelBuilder& builder_;
@@ -459,6 +480,7 @@ class Walk {
   std::vector<Index> first_row_;  // by object index: the row of a tensor that was listed already
   int64_t again_budget_;
   bool limited_ = false;
+  const Index first_part_;  // the root's own part, when it has one
   std::string path_;
   std::vector<Frame> stack_;
   std::unordered_set<uint64_t> open_;
@@ -467,8 +489,9 @@ class Walk {
 
 }  // namespace
 
-void WalkTorchPickle(const TorchPickle& file, const NestedStorageReader& nested, ModelBuilder& builder) {
-  Walk(file, nested, builder).Run();
+void WalkTorchPickle(const TorchPickle& file, const NestedStorageReader& nested, ModelBuilder& builder,
+                     const WalkOptions& options) {
+  Walk(file, nested, builder, options).Run();
 }
 
 }  // namespace pthview
