@@ -123,7 +123,7 @@ RootShape PartRules::ShapeOf(Value root) {
   if (!pairs) return RootShape::kOther;
   if (!HasDirectTensors(root)) return RootShape::kCheckpoint;
   for (const auto& [key, value] : *pairs) {
-    if (!key.IsText()) continue;
+    if (!key.IsText() || tensors_.IsTensor(value)) continue;
     bool section = IsModule(value) || values_.Pairs(value).has_value();
     if (!section) continue;
     bool known = std::find(std::begin(kModelKeys), std::end(kModelKeys), key.Text()) != std::end(kModelKeys);

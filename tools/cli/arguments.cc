@@ -39,7 +39,8 @@ Result<int64_t> Arguments::Number(std::string_view option, int64_t otherwise) co
   int64_t number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number < 0) {
-    return Error{.code = ErrorCode::kUsage, .message = fmt::format("--{} takes a whole number, not '{}'", option, text)};
+    return Error{.code = ErrorCode::kUsage,
+                 .message = fmt::format("--{} takes a whole number, not '{}'", option, text)};
   }
   return number;
 }
@@ -53,7 +54,8 @@ Result<Arguments> ParseArguments(const Verb& verb, std::span<char* const> argume
   std::map<std::string_view, bool> flags;
   for (std::string_view name : verb.options) {
     const Option& option = OptionByName(name);
-    std::string names = (option.letter != 0 ? fmt::format("-{},", option.letter) : std::string()) + fmt::format("--{}", name);
+    std::string names =
+        (option.letter != 0 ? fmt::format("-{},", option.letter) : std::string()) + fmt::format("--{}", name);
     if (option.kind == OptionKind::kFlag) {
       app.add_flag(names, flags[name]);
     } else {
@@ -79,9 +81,13 @@ Result<Arguments> ParseArguments(const Verb& verb, std::span<char* const> argume
       }
       if (!known && unknown.empty()) unknown = text;
     }
-    return Error{.code = ErrorCode::kUsage, .message = fmt::format("{}: unknown option '{}'", verb.name, unknown), .hint = OptionHint(verb, unknown)};
+    return Error{.code = ErrorCode::kUsage,
+                 .message = fmt::format("{}: unknown option '{}'", verb.name, unknown),
+                 .hint = OptionHint(verb, unknown)};
   } catch (const CLI::ParseError& error) {
-    return Error{.code = ErrorCode::kUsage, .message = fmt::format("{}: {}", verb.name, error.what()), .hint = fmt::format("see `pthview {} --help`", verb.name)};
+    return Error{.code = ErrorCode::kUsage,
+                 .message = fmt::format("{}: {}", verb.name, error.what()),
+                 .hint = fmt::format("see `pthview {} --help`", verb.name)};
   }
   for (const auto& [name, given] : flags) {
     if (given) parsed.Add(name, "1");
@@ -91,7 +97,8 @@ Result<Arguments> ParseArguments(const Verb& verb, std::span<char* const> argume
   }
   if (parsed.files.size() < verb.least || parsed.files.size() > verb.most) {
     return Error{.code = ErrorCode::kUsage,
-                 .message = fmt::format("{}: {}: it takes {}", verb.name, parsed.files.size() < verb.least ? "something is missing" : "too many operands",
+                 .message = fmt::format("{}: {}: it takes {}", verb.name,
+                                        parsed.files.size() < verb.least ? "something is missing" : "too many operands",
                                         verb.operands.empty() ? "none" : verb.operands),
                  .hint = fmt::format("see `pthview {} --help`", verb.name)};
   }
@@ -119,9 +126,11 @@ std::string VerbHelp(const Verb& verb) {
   if (!verb.options.empty()) text += "\nOptions:\n";
   for (std::string_view name : verb.options) {
     const Option& option = OptionByName(name);
-    std::string left = option.letter != 0 ? fmt::format("-{}, --{}", option.letter, name) : fmt::format("    --{}", name);
+    std::string left =
+        option.letter != 0 ? fmt::format("-{}, --{}", option.letter, name) : fmt::format("    --{}", name);
     if (option.kind != OptionKind::kFlag) left += fmt::format(" {}", option.value);
-    text += left.size() < 24 ? fmt::format("  {:<24}{}\n", left, option.help) : fmt::format("  {}\n  {:<24}{}\n", left, "", option.help);
+    text += left.size() < 24 ? fmt::format("  {:<24}{}\n", left, option.help)
+                             : fmt::format("  {}\n  {:<24}{}\n", left, "", option.help);
   }
   return text;
 }

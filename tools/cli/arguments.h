@@ -1,5 +1,5 @@
-// Command-line arguments, parsed by one table of verbs and options. Help, completions and the man page come from the same
-// table.
+// Command-line arguments, parsed by one table of verbs and options. Help, completions and the man page come from the
+// same table.
 #pragma once
 
 #include <map>
@@ -19,8 +19,8 @@ enum class OptionKind : uint8_t {
 };
 
 struct Option {
-  std::string_view name;   // long name without dashes
-  char letter;             // 'q', or 0
+  std::string_view name;  // long name without dashes
+  char letter;            // 'q', or 0
   OptionKind kind;
   std::string_view value;  // what help calls the value: "N", "GLOB", "inline|external|in-place"
   std::string_view help;
@@ -48,14 +48,14 @@ class Arguments {
 
 struct Verb {
   std::string_view name;
-  std::string_view operands;                 // "FILE...", "FILE NAME"
-  std::string_view summary;                  // one line
-  std::string_view description;              // further lines of its help; may be empty
+  std::string_view operands;                   // "FILE...", "FILE NAME"
+  std::string_view summary;                    // one line
+  std::string_view description;                // further lines of its help; may be empty
   std::span<const std::string_view> examples;  // "pthview list model.pth | head": comment after two spaces and '#'
   std::span<const std::string_view> options;   // names of rows of AllOptions()
-  size_t least;                              // operands
+  size_t least;                                // operands
   size_t most;
-  int (*run)(const Arguments& arguments);    // returns the exit code
+  int (*run)(const Arguments& arguments);  // returns the exit code
 };
 
 std::span<const Verb> Verbs();

@@ -1,10 +1,11 @@
 #include "tools/cli/console.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdlib>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "lib/base/escape.h"
 
@@ -16,12 +17,18 @@ void Output::Flush() {
     ssize_t wrote = write(STDOUT_FILENO, buffer_.data() + done, buffer_.size() - done);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0) {
-      if (errno != EPIPE) PrintError({.code = ErrorCode::kIo, .message = "standard output cannot be written (disk full?)"});
+      if (errno != EPIPE)
+        PrintError({.code = ErrorCode::kIo, .message = "standard output cannot be written (disk full?)"});
       _exit(errno == EPIPE ? 0 : 2);
     }
     done += static_cast<size_t>(wrote);
   }
   buffer_.clear();
+}
+
+void Leave(Output& out, int code) {
+  out.Flush();
+  _exit(code);
 }
 
 bool UseColor(const Arguments& arguments) {

@@ -1,6 +1,7 @@
 // pthview convert: the model in another format.
-#include <fmt/format.h>
 #include <unistd.h>
+
+#include <fmt/format.h>
 
 #include "converters/converter.h"
 #include "lib/analysis/suggest.h"
@@ -21,12 +22,14 @@ Error UnknownTarget(const std::string& name) {
     all += fmt::format("{}{}", all.empty() ? "" : ", ", converter.name);
   }
   auto near = Suggest(name, names, 1);
-  return Error{.code = ErrorCode::kUsage, .message = fmt::format("--to: '{}' cannot be written", name),
+  return Error{.code = ErrorCode::kUsage,
+               .message = fmt::format("--to: '{}' cannot be written", name),
                .hint = near.empty() ? "one of: " + all : "--to " + near[0]};
 }
 
 // An option with a fixed set of values.
-Status OneOf(const Arguments& arguments, std::string_view option, std::span<const std::string_view> values, std::string* out) {
+Status OneOf(const Arguments& arguments, std::string_view option, std::span<const std::string_view> values,
+             std::string* out) {
   std::string given = arguments.Value(option, *out);
   for (std::string_view value : values) {
     if (given == value) {
@@ -35,7 +38,8 @@ Status OneOf(const Arguments& arguments, std::string_view option, std::span<cons
     }
   }
   auto near = Suggest(given, values, 1);
-  return Error{.code = ErrorCode::kUsage, .message = fmt::format("--{}: '{}' is not one of {}", option, given, OptionByName(option).value),
+  return Error{.code = ErrorCode::kUsage,
+               .message = fmt::format("--{}: '{}' is not one of {}", option, given, OptionByName(option).value),
                .hint = near.empty() ? "" : fmt::format("--{} {}", option, near[0])};
 }
 
@@ -48,7 +52,9 @@ Result<const Converter*> Target(const Arguments& arguments, const std::string& o
   }
   const Converter* converter = ConverterForPath(output);
   if (converter == nullptr) {
-    return Error{.code = ErrorCode::kUsage, .message = fmt::format("what to write cannot be told from '{}'", output), .hint = "--to onnx or --to json"};
+    return Error{.code = ErrorCode::kUsage,
+                 .message = fmt::format("what to write cannot be told from '{}'", output),
+                 .hint = "--to onnx or --to json"};
   }
   return converter;
 }
@@ -60,7 +66,8 @@ Status Run(const Arguments& arguments) {
   ConvertOptions options;
   options.output = arguments.Value("output");
   if (options.output.empty()) {
-    return Error{.code = ErrorCode::kUsage, .message = "convert: where to write is missing",
+    return Error{.code = ErrorCode::kUsage,
+                 .message = "convert: where to write is missing",
                  .hint = fmt::format("`pthview convert {} -o OUT.onnx`", arguments.files[0])};
   }
   PTHVIEW_TRY(OneOf(arguments, "weights", kWeights, &options.weights));
@@ -72,7 +79,8 @@ Status Run(const Arguments& arguments) {
   PTHVIEW_ASSIGN(Selection selection, SelectTensors(model, arguments));
   uint64_t total = 0;
   for (Index i : selection.tensors) total += model.tensors[i].nbytes();
-  Progress progress("writing", total, !arguments.Flag("quiet") && !arguments.Flag("no-progress") && isatty(STDERR_FILENO) == 1);
+  Progress progress("writing", total,
+                    !arguments.Flag("quiet") && !arguments.Flag("no-progress") && isatty(STDERR_FILENO) == 1);
   options.progress = &progress;
   auto report = converter->write(model, selection.tensors, options);
   if (!report) return std::move(report).error();
@@ -81,7 +89,13 @@ Status Run(const Arguments& arguments) {
   if (arguments.Flag("json") && options.output != "-") {
     Output out;
     JsonWriter json(&out.buffer());
-    json.BeginObject().Key("schema").String("pthview.convert/1").Key("file").String(model.file).Key("format").String(model.format);
+    json.BeginObject()
+        .Key("schema")
+        .String("pthview.convert/1")
+        .Key("file")
+        .String(model.file)
+        .Key("format")
+        .String(model.format);
     json.Key("to").String(converter->name).Key("outputs").BeginArray();
     for (const std::string& output : report->outputs) json.String(output);
     json.EndArray().Key("bytes").Uint(report->bytes).Key("notes").BeginArray();
@@ -92,7 +106,8 @@ Status Run(const Arguments& arguments) {
     out << "\n";
   } else if (options.output != "-") {
     std::string written;
-    for (const std::string& output : report->outputs) written += fmt::format("{}{}", written.empty() ? "" : " and ", output);
+    for (const std::string& output : report->outputs)
+      written += fmt::format("{}{}", written.empty() ? "" : " and ", output);
     PrintNote(arguments, fmt::format("wrote {} ({})", written, HumanBytes(report->bytes)));
   }
   return Ok();

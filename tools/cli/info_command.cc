@@ -77,7 +77,9 @@ std::string Counts(const std::map<std::string_view, uint64_t>& counts) {
 
 void PrintParts(Output& out, const Model& model, const Facts& facts) {
   size_t width = 4;
-  auto name = [](const Part& part) { return part.path.empty() ? std::string("(whole file)") : EscapeForTerminal(part.path); };
+  auto name = [](const Part& part) {
+    return part.path.empty() ? std::string("(whole file)") : EscapeForTerminal(part.path);
+  };
   for (const Part& part : model.parts) width = std::max(width, DisplayWidth(name(part)));
   std::string_view label = "parts";
   for (size_t p = 0; p < model.parts.size(); ++p) {
@@ -86,9 +88,10 @@ void PrintParts(Output& out, const Model& model, const Facts& facts) {
     if (part.path.empty() && f.tensors == 0 && model.parts.size() > 1) continue;  // only plain values, shown below
     std::string text = name(part);
     text.append(width - DisplayWidth(text), ' ');
-    out << fmt::format("  {:<10}{}  {:<9}  {} tensor{}, {} parameters, {}{}\n", label, text, PartKindName(part.kind),
-                       WithCommas(f.tensors), f.tensors == 1 ? "" : "s", WithCommas(f.parameters), HumanBytes(f.bytes),
-                       part.prefix.empty() ? "" : fmt::format("; all names begin with '{}'", EscapeForTerminal(part.prefix)));
+    out << fmt::format(
+        "  {:<10}{}  {:<9}  {} tensor{}, {} parameters, {}{}\n", label, text, PartKindName(part.kind),
+        WithCommas(f.tensors), f.tensors == 1 ? "" : "s", WithCommas(f.parameters), HumanBytes(f.bytes),
+        part.prefix.empty() ? "" : fmt::format("; all names begin with '{}'", EscapeForTerminal(part.prefix)));
     label = "";
   }
 }
@@ -109,7 +112,8 @@ void PrintMetadata(Output& out, const Model& model) {
     ++shown;
   }
   if (hidden > 0) {
-    out << fmt::format("  {:<10}{} more plain value{}; `pthview show FILE PATH` shows one\n", label, WithCommas(hidden), hidden == 1 ? "" : "s");
+    out << fmt::format("  {:<10}{} more plain value{}; `pthview show FILE PATH` shows one\n", label, WithCommas(hidden),
+                       hidden == 1 ? "" : "s");
   }
 }
 
@@ -117,12 +121,16 @@ void PrintFindings(Output& out, const Style& style, const Model& model) {
   std::string_view label = "findings";
   std::vector<const Finding*> order;
   for (const Finding& finding : model.findings) order.push_back(&finding);
-  std::stable_sort(order.begin(), order.end(), [](const Finding* a, const Finding* b) { return a->severity > b->severity; });
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Finding* a, const Finding* b) { return a->severity > b->severity; });
   for (size_t i = 0; i < order.size() && i < kFindingsShown; ++i) {
     const Finding& finding = *order[i];
     std::string severity(SeverityName(finding.severity));
-    std::string shown = finding.severity >= Severity::kError ? style.Red(severity) : finding.severity == Severity::kWarning ? style.Yellow(severity) : severity;
-    out << fmt::format("  {:<10}{}: {}{}\n", label, shown, finding.where.empty() ? "" : EscapeForTerminal(finding.where) + ": ",
+    std::string shown = finding.severity >= Severity::kError     ? style.Red(severity)
+                        : finding.severity == Severity::kWarning ? style.Yellow(severity)
+                                                                 : severity;
+    out << fmt::format("  {:<10}{}: {}{}\n", label, shown,
+                       finding.where.empty() ? "" : EscapeForTerminal(finding.where) + ": ",
                        EscapeForTerminal(finding.text));
     label = "";
   }
@@ -146,7 +154,8 @@ void PrintText(Output& out, const Style& style, const Model& model) {
   PrintParts(out, model, facts);
   out << fmt::format("  {:<10}{}\n", "dtypes", Counts(facts.dtypes));
   out << fmt::format("  {:<10}{}\n", "devices", Counts(facts.devices));
-  if (facts.tied > 0) out << fmt::format("  {:<10}{} tensors stand in more than one place\n", "shared", WithCommas(facts.tied));
+  if (facts.tied > 0)
+    out << fmt::format("  {:<10}{} tensors stand in more than one place\n", "shared", WithCommas(facts.tied));
   PrintMetadata(out, model);
   PrintFindings(out, style, model);
   PrintNext(out, model);

@@ -1,8 +1,8 @@
 #include "tools/cli/install_paths.h"
 
-#include <climits>
-
 #include <unistd.h>
+
+#include <climits>
 
 namespace pthview {
 namespace {

@@ -31,7 +31,8 @@ void WriteStorage(JsonWriter& json, const Model& model, Index index) {
   json.EndObject();
 }
 
-void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name, std::string_view sha256);
+void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name,
+                 std::string_view sha256);
 
 void WriteComponents(JsonWriter& json, const Model& model, const Tensor& tensor) {
   json.Key("components").BeginArray();
@@ -55,7 +56,8 @@ void WriteQuantization(JsonWriter& json, const Quantization& quantization) {
   json.EndObject();
 }
 
-void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name, std::string_view sha256) {
+void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name,
+                 std::string_view sha256) {
   json.Key("name").String(name);
   json.Key("path").String(tensor.path);
   json.Key("part").String(tensor.part == kNone ? std::string_view() : model.parts[tensor.part].path);
@@ -95,7 +97,8 @@ void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std
 
 }  // namespace
 
-void WriteTensorRow(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name, std::string_view sha256) {
+void WriteTensorRow(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name,
+                    std::string_view sha256) {
   json.BeginObject();
   WriteFields(json, model, tensor, name, sha256);
   json.EndObject();

@@ -9,7 +9,8 @@
 namespace pthview {
 
 // One row of `list`. `sha256` is written when not empty.
-void WriteTensorRow(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name, std::string_view sha256);
+void WriteTensorRow(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name,
+                    std::string_view sha256);
 
 void WriteFindings(JsonWriter& json, std::span<const Finding> findings);
 

@@ -1,4 +1,6 @@
 // pthview list: one row a tensor.
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <unordered_set>
@@ -15,16 +17,16 @@
 #include "tools/cli/tensor_table.h"
 #include "tools/cli/verbs.h"
 
-#include <unistd.h>
-
 namespace pthview {
 namespace {
 
 // Hashes of the chosen tensors, by position; empty where there is nothing to hash. Errors are printed and counted.
-std::vector<std::string> Hashes(const Model& model, const Selection& selection, const Arguments& arguments, bool* failed) {
+std::vector<std::string> Hashes(const Model& model, const Selection& selection, const Arguments& arguments,
+                                bool* failed) {
   uint64_t total = 0;
   for (Index i : selection.tensors) total += model.tensors[i].nbytes();
-  Progress progress("hashing", total, !arguments.Flag("quiet") && !arguments.Flag("no-progress") && isatty(STDERR_FILENO) == 1);
+  Progress progress("hashing", total,
+                    !arguments.Flag("quiet") && !arguments.Flag("no-progress") && isatty(STDERR_FILENO) == 1);
   std::vector<std::string> hashes(selection.tensors.size());
   for (size_t i = 0; i < selection.tensors.size(); ++i) {
     const Tensor& tensor = model.tensors[selection.tensors[i]];
@@ -58,9 +60,8 @@ Result<std::vector<size_t>> Order(const Model& model, const Selection& selection
   return order;
 }
 
-void PrintJson(const Model& model, const Selection& selection, std::span<const size_t> order,
+void PrintJson(Output& out, const Model& model, const Selection& selection, std::span<const size_t> order,
                std::span<const std::string> hashes) {
-  Output out;
   JsonWriter json(&out.buffer());
   json.BeginObject();
   json.Key("schema").String("pthview.list/1");
@@ -68,7 +69,8 @@ void PrintJson(const Model& model, const Selection& selection, std::span<const s
   json.Key("format").String(model.format);
   json.Key("tensors").BeginArray();
   for (size_t i : order) {
-    WriteTensorRow(json, model, model.tensors[selection.tensors[i]], selection.NameOf(model, i), hashes.empty() ? "" : hashes[i]);
+    WriteTensorRow(json, model, model.tensors[selection.tensors[i]], selection.NameOf(model, i),
+                   hashes.empty() ? "" : hashes[i]);
     out.MaybeFlush();
   }
   json.EndArray();
@@ -99,23 +101,23 @@ int RunList(const Arguments& arguments) {
   bool failed = false;
   std::vector<std::string> hashes;
   if (arguments.Flag("hash")) hashes = Hashes(*model, *selection, arguments, &failed);
+  Output out;
   if (arguments.Flag("json")) {
-    PrintJson(*model, *selection, *order, hashes);
+    PrintJson(out, *model, *selection, *order, hashes);
   } else {
-    Output out;
     PrintTensorTable(out, Style(UseColor(arguments)), *model, *selection, *order, hashes);
   }
+  out.Flush();  // notes stand behind the table
   for (const std::string& note : selection->notes) PrintNote(arguments, note);
   if (!arguments.Flag("json")) {
     size_t serious = std::count_if(model->findings.begin(), model->findings.end(),
                                    [](const Finding& f) { return f.severity >= Severity::kWarning; });
     if (serious > 0) {
-      PrintNote(arguments, fmt::format("{}: {} finding{}; `pthview info {}` shows {}", model->file, serious, serious == 1 ? "" : "s",
-                                       model->file, serious == 1 ? "it" : "them"));
+      PrintNote(arguments, fmt::format("{}: {} finding{}; `pthview info {}` shows {}", model->file, serious,
+                                       serious == 1 ? "" : "s", model->file, serious == 1 ? "it" : "them"));
     }
   }
-  // Leaving without taking the model apart: the system frees its memory faster.
-  return failed ? kExitError : kExitOk;
+  Leave(out, failed ? kExitError : kExitOk);
 }
 
 }  // namespace pthview

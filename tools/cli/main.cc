@@ -1,9 +1,9 @@
 // pthview: finds the verb, parses its options, runs it.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstring>
 #include <string>
-
-#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -27,9 +27,9 @@ int UnknownVerb(std::string_view name) {
   for (const Verb& verb : Verbs()) names.push_back(verb.name);
   Error error{.code = ErrorCode::kUsage, .message = fmt::format("'{}' is not a verb", name)};
   auto near = Suggest(name, names, 1);
-  error.hint = !near.empty()                          ? fmt::format("did you mean `pthview {}`?", near[0])
+  error.hint = !near.empty()                                  ? fmt::format("did you mean `pthview {}`?", near[0])
                : access(std::string(name).c_str(), F_OK) == 0 ? fmt::format("`pthview info {}`", name)
-                                                      : "`pthview --help` lists the verbs";
+                                                              : "`pthview --help` lists the verbs";
   PrintError(error);
   return kExitError;
 }

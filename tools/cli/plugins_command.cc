@@ -19,7 +19,13 @@ int RunPlugins(const Arguments& arguments) {
       json.Key("from").String("built in").EndObject();
     }
     for (const Converter& converter : Converters()) {
-      json.BeginObject().Key("kind").String("converter").Key("name").String(converter.name).Key("text").String(converter.text);
+      json.BeginObject()
+          .Key("kind")
+          .String("converter")
+          .Key("name")
+          .String(converter.name)
+          .Key("text")
+          .String(converter.text);
       json.Key("extensions").BeginArray(true);
       for (std::string_view extension : converter.extensions) json.String(extension);
       json.EndArray().Key("from").String("built in").EndObject();
@@ -33,7 +39,8 @@ int RunPlugins(const Arguments& arguments) {
   for (const Format* format : Formats()) out << fmt::format("  {:<14}{} (built in)\n", format->name, format->text);
   out << style.Bold("writes") << "\n";
   for (const Converter& converter : Converters()) {
-    out << fmt::format("  {:<14}{}: {} (built in)\n", converter.name, converter.text, fmt::join(converter.extensions, ", "));
+    out << fmt::format("  {:<14}{}: {} (built in)\n", converter.name, converter.text,
+                       fmt::join(converter.extensions, ", "));
   }
   return kExitOk;
 }

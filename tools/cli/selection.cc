@@ -28,7 +28,8 @@ void FindCollisions(const Model& model, Selection& selection) {
     return model.tensors[i].part != model.tensors[selection.tensors.front()].part;
   });
   if (!several) return;
-  std::unordered_map<std::string_view, std::pair<Index, bool>> parts;  // name: its first part, and whether others have it
+  std::unordered_map<std::string_view, std::pair<Index, bool>>
+      parts;  // name: its first part, and whether others have it
   parts.reserve(selection.tensors.size());
   for (Index i : selection.tensors) {
     const Tensor& tensor = model.tensors[i];
@@ -82,7 +83,8 @@ Result<Selection> SelectTensors(const Model& model, const Arguments& arguments) 
     for (const Part& part : model.parts) paths.push_back(part.path);
     auto near = Suggest(wanted[w], paths, 1);
     std::string known;
-    for (std::string_view path : paths) known += fmt::format("{}{}", known.empty() ? "" : ", ", path.empty() ? "(the whole file)" : path);
+    for (std::string_view path : paths)
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", path.empty() ? "(the whole file)" : path);
     return Error{.code = ErrorCode::kNotFound,
                  .message = fmt::format("no part '{}'", wanted[w]),
                  .file = model.file,

@@ -11,10 +11,10 @@
 namespace pthview {
 
 struct Selection {
-  std::vector<Index> tensors;         // into Model::tensors, in the file's order
-  bool names_collide = false;         // some name stands in several of the listed parts: those are called by their path
-  std::vector<std::string> notes;     // what was left out or assumed, for standard error
-  std::vector<uint8_t> use_path;      // by position in `tensors`; empty unless names_collide
+  std::vector<Index> tensors;      // into Model::tensors, in the file's order
+  bool names_collide = false;      // some name stands in several of the listed parts: those are called by their path
+  std::vector<std::string> notes;  // what was left out or assumed, for standard error
+  std::vector<uint8_t> use_path;   // by position in `tensors`; empty unless names_collide
 
   // The name to show for tensors[i].
   std::string_view NameOf(const Model& model, size_t i) const {

@@ -1,9 +1,10 @@
 // pthview serve: hands over to the server program, so that only serving pays for loading the HTTP library.
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstring>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "tools/cli/console.h"
 #include "tools/cli/install_paths.h"
@@ -14,7 +15,9 @@ namespace pthview {
 int RunServe(const Arguments& arguments) {
   std::string program = FindHelper("pthview-serve");
   if (program.empty()) {
-    PrintError({.code = ErrorCode::kNotFound, .message = "pthview-serve is not beside this program", .hint = "install pthview again, or build it with `tools/pthview serve`"});
+    PrintError({.code = ErrorCode::kNotFound,
+                .message = "pthview-serve is not beside this program",
+                .hint = "install pthview again, or build it with `tools/pthview serve`"});
     return kExitError;
   }
   std::vector<std::string> words{program};
@@ -26,7 +29,9 @@ int RunServe(const Arguments& arguments) {
   if (files.empty()) {
     std::string sample = FindShared("sample.pth");
     if (sample.empty()) {
-      PrintError({.code = ErrorCode::kUsage, .message = "no file, and the sample is not installed", .hint = "`pthview serve model.pth`"});
+      PrintError({.code = ErrorCode::kUsage,
+                  .message = "no file, and the sample is not installed",
+                  .hint = "`pthview serve model.pth`"});
       return kExitError;
     }
     PrintNote(arguments, "no file given: showing the sample");
@@ -38,7 +43,8 @@ int RunServe(const Arguments& arguments) {
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   execv(program.c_str(), pointers.data());
-  PrintError({.code = ErrorCode::kIo, .message = fmt::format("pthview-serve does not start: {}", std::strerror(errno))});
+  PrintError(
+      {.code = ErrorCode::kIo, .message = fmt::format("pthview-serve does not start: {}", std::strerror(errno))});
   return kExitError;
 }
 

@@ -21,7 +21,9 @@ namespace {
 
 constexpr int64_t kValuesInJson = 10000;
 
-void Fact(Output& out, std::string_view label, std::string_view text) { out << fmt::format("  {:<14}{}\n", label, text); }
+void Fact(Output& out, std::string_view label, std::string_view text) {
+  out << fmt::format("  {:<14}{}\n", label, text);
+}
 
 std::string WhereText(const Model& model, const Tensor& tensor) {
   if (tensor.storage == kNone) return "-";
@@ -29,9 +31,11 @@ std::string WhereText(const Model& model, const Tensor& tensor) {
   std::string text = fmt::format("'{}'", EscapeForTerminal(storage.key));
   if (!storage.record.empty()) text += fmt::format(" in record {}", EscapeForTerminal(storage.record));
   if (storage.source == kNone) return text + ", not in the file";
-  if (model.sources[storage.source]->descriptor() >= 0) text += fmt::format(", byte {} of the file", WithCommas(storage.offset));
+  if (model.sources[storage.source]->descriptor() >= 0)
+    text += fmt::format(", byte {} of the file", WithCommas(storage.offset));
   text += fmt::format(", {} bytes", WithCommas(storage.nbytes));
-  if (tensor.offset != 0) text += fmt::format("; the tensor begins at element {}", WithCommas(static_cast<uint64_t>(tensor.offset)));
+  if (tensor.offset != 0)
+    text += fmt::format("; the tensor begins at element {}", WithCommas(static_cast<uint64_t>(tensor.offset)));
   return text;
 }
 
@@ -40,7 +44,9 @@ void PrintFacts(Output& out, const Style& style, const Model& model, const Tenso
   if (tensor.path != tensor.name) Fact(out, "path", EscapeForTerminal(tensor.path));
   Fact(out, "kind", fmt::format("{}{}", KindName(tensor.kind), tensor.persistent ? "" : " (not in the state_dict)"));
   Fact(out, "dtype", DTypeName(tensor.dtype));
-  Fact(out, "shape", fmt::format("{} ({} elements, {})", ShapeText(tensor.shape), WithCommas(static_cast<uint64_t>(tensor.numel)), HumanBytes(tensor.nbytes())));
+  Fact(out, "shape",
+       fmt::format("{} ({} elements, {})", ShapeText(tensor.shape), WithCommas(static_cast<uint64_t>(tensor.numel)),
+                   HumanBytes(tensor.nbytes())));
   if (tensor.layout != Layout::kDense) {
     Fact(out, "layout", LayoutName(tensor.layout));
   } else if (!tensor.contiguous) {
@@ -49,10 +55,13 @@ void PrintFacts(Output& out, const Style& style, const Model& model, const Tenso
   Fact(out, "device", tensor.device.empty() ? "-" : EscapeForTerminal(tensor.device));
   Fact(out, "requires_grad", !tensor.requires_grad ? "-" : *tensor.requires_grad ? "True" : "False");
   if (!tensor.class_name.empty()) Fact(out, "class", EscapeForTerminal(tensor.class_name));
-  if (tensor.conj || tensor.neg) Fact(out, "view", fmt::format("{}{}", tensor.conj ? "conjugated " : "", tensor.neg ? "negated" : ""));
+  if (tensor.conj || tensor.neg)
+    Fact(out, "view", fmt::format("{}{}", tensor.conj ? "conjugated " : "", tensor.neg ? "negated" : ""));
   if (tensor.quantization != kNone) {
     const Quantization& q = model.quantizations[tensor.quantization];
-    Fact(out, "quantized", q.per_channel ? fmt::format("per channel, axis {}", q.axis) : fmt::format("per tensor, scale {}, zero point {}", q.scale, q.zero_point));
+    Fact(out, "quantized",
+         q.per_channel ? fmt::format("per channel, axis {}", q.axis)
+                       : fmt::format("per tensor, scale {}, zero point {}", q.scale, q.zero_point));
   }
   if (tensor.same_as != kNone) Fact(out, "same as", EscapeForTerminal(model.tensors[tensor.same_as].path));
   if (tensor.layout == Layout::kDense) Fact(out, "storage", WhereText(model, tensor));
@@ -67,15 +76,18 @@ void PrintStatistics(Output& out, const Statistics& s) {
   if (s.nans > 0) others += fmt::format(", {} NaN", WithCommas(static_cast<uint64_t>(s.nans)));
   if (s.infinities > 0) others += fmt::format(", {} infinite", WithCommas(static_cast<uint64_t>(s.infinities)));
   double share = s.count > 0 ? 100.0 * static_cast<double>(s.zeros) / static_cast<double>(s.count) : 0;
-  Fact(out, "statistics", fmt::format("min {:.6g}, max {:.6g}, mean {:.6g}, std {:.6g}, zeros {} ({:.2g}%){}", s.min, s.max, s.mean,
-                                      s.std, WithCommas(static_cast<uint64_t>(s.zeros)), share, others));
+  Fact(out, "statistics",
+       fmt::format("min {:.6g}, max {:.6g}, mean {:.6g}, std {:.6g}, zeros {} ({:.2g}%){}", s.min, s.max, s.mean, s.std,
+                   WithCommas(static_cast<uint64_t>(s.zeros)), share, others));
 }
 
 // Facts, statistics and values of one tensor. Findings about it are shown too.
-Status PrintTensor(Output& out, const Style& style, const Model& model, const Tensor& tensor, const Arguments& arguments) {
+Status PrintTensor(Output& out, const Style& style, const Model& model, const Tensor& tensor,
+                   const Arguments& arguments) {
   PrintFacts(out, style, model, tensor);
   for (const Finding& finding : model.findings) {
-    if (!finding.where.empty() && finding.where == tensor.path) Fact(out, SeverityName(finding.severity), EscapeForTerminal(finding.text));
+    if (!finding.where.empty() && finding.where == tensor.path)
+      Fact(out, SeverityName(finding.severity), EscapeForTerminal(finding.text));
   }
   if (tensor.layout != Layout::kDense || tensor.data != DataState::kPresent) {
     if (tensor.data != DataState::kPresent) Fact(out, "data", DataStateName(tensor.data));
@@ -96,7 +108,9 @@ Status PrintTensor(Output& out, const Style& style, const Model& model, const Te
     Fact(out, "statistics", "none: " + statistics.error().message);
   }
   PTHVIEW_ASSIGN(std::string text, ValuesText(model, window));
-  if (!arguments.Value("slice").empty()) Fact(out, "slice", fmt::format("[{}] of shape {}", EscapeForTerminal(arguments.Value("slice")), ShapeText(window.shape)));
+  if (!arguments.Value("slice").empty())
+    Fact(out, "slice",
+         fmt::format("[{}] of shape {}", EscapeForTerminal(arguments.Value("slice")), ShapeText(window.shape)));
   out << text << "\n";
   return Ok();
 }
@@ -154,7 +168,13 @@ Status WriteTensor(JsonWriter& json, const Model& model, const Tensor& tensor, b
 Status PrintJson(const Model& model, const Lookup& lookup, const Arguments& arguments) {
   Output out;
   JsonWriter json(&out.buffer());
-  json.BeginObject().Key("schema").String("pthview.show/1").Key("file").String(model.file).Key("format").String(model.format);
+  json.BeginObject()
+      .Key("schema")
+      .String("pthview.show/1")
+      .Key("file")
+      .String(model.file)
+      .Key("format")
+      .String(model.format);
   json.Key("query").String(arguments.files[1]).Key("match").String(lookup.explanation);
   json.Key("hits").BeginArray();
   for (Index t : lookup.tensors) {
@@ -222,9 +242,13 @@ int RunShow(const Arguments& arguments) {
   if (lookup.size() == 0) {
     auto near = SuggestNames(*model, query);
     std::string hint = near.empty() ? fmt::format("`pthview list --all {}`", model->file) : "did you mean ";
-    for (size_t i = 0; i < near.size(); ++i) hint += fmt::format("{}'{}'", i == 0 ? "" : i + 1 == near.size() ? " or " : ", ", near[i]);
+    for (size_t i = 0; i < near.size(); ++i)
+      hint += fmt::format("{}'{}'", i == 0 ? "" : i + 1 == near.size() ? " or " : ", ", near[i]);
     if (!near.empty()) hint += '?';
-    PrintError({.code = ErrorCode::kNotFound, .message = fmt::format("nothing in it is called '{}'", query), .file = model->file, .hint = hint});
+    PrintError({.code = ErrorCode::kNotFound,
+                .message = fmt::format("nothing in it is called '{}'", query),
+                .file = model->file,
+                .hint = hint});
     return kExitError;
   }
   if (!lookup.explanation.empty()) PrintNote(arguments, lookup.explanation);

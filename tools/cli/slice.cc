@@ -16,7 +16,8 @@ struct Item {
 };
 
 Error Bad(std::string_view text, std::string message) {
-  return Error{.code = ErrorCode::kUsage, .message = fmt::format("--slice {}: {}", text, message), .hint = "--slice 0,:,3:5"};
+  return Error{
+      .code = ErrorCode::kUsage, .message = fmt::format("--slice {}: {}", text, message), .hint = "--slice 0,:,3:5"};
 }
 
 std::string_view Trim(std::string_view text) {

@@ -16,16 +16,16 @@ struct TensorWindow {
   Tensor tensor;
   std::vector<int64_t> shape;
   std::vector<int64_t> strides;
-  std::vector<int64_t> axes;     // for each dimension of the window: the tensor's dimension
-  std::vector<int64_t> starts;   // for each dimension of the tensor: where the window begins
-  std::vector<int64_t> steps;    // for each dimension of the tensor
+  std::vector<int64_t> axes;    // for each dimension of the window: the tensor's dimension
+  std::vector<int64_t> starts;  // for each dimension of the tensor: where the window begins
+  std::vector<int64_t> steps;   // for each dimension of the tensor
 
   // Points tensor.shape and tensor.strides at the vectors; to be called after a copy or move.
   void Bind();
 };
 
-// `text` empty: the whole tensor. kUsage when the text is no slice, has too many dimensions, or an index is out of range
-// (ranges are clipped, as in Python). Steps must be positive.
+// `text` empty: the whole tensor. kUsage when the text is no slice, has too many dimensions, or an index is out of
+// range (ranges are clipped, as in Python). Steps must be positive.
 Result<TensorWindow> SliceTensor(const Tensor& tensor, std::string_view text);
 
 }  // namespace pthview

@@ -13,8 +13,8 @@
 
 namespace pthview {
 
-// name, dtype, shape, parameters, bytes, kind, device, requires_grad [, sha256], then totals. A tensor that is listed twice
-// (the same object), or shares its storage with others, is counted once in the totals.
+// name, dtype, shape, parameters, bytes, kind, device, requires_grad [, sha256], then totals. A tensor that is listed
+// twice (the same object), or shares its storage with others, is counted once in the totals.
 void PrintTensorTable(Output& out, const Style& style, const Model& model, const Selection& selection,
                       std::span<const size_t> order, std::span<const std::string> hashes);
 

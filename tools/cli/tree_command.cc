@@ -21,7 +21,8 @@ std::vector<uint64_t> ParametersBelow(const Model& model) {
     const Module& module = model.modules[i];
     for (Index t : module.tensors) {
       const Tensor& tensor = model.tensors[t];
-      if (tensor.kind == TensorKind::kParameter && tensor.same_as == kNone) counts[i] += static_cast<uint64_t>(tensor.numel);
+      if (tensor.kind == TensorKind::kParameter && tensor.same_as == kNone)
+        counts[i] += static_cast<uint64_t>(tensor.numel);
     }
     if (module.parent != kNone) counts[module.parent] += counts[i];
   }
@@ -47,7 +48,8 @@ std::string Heading(const Model& model, const Module& module, uint64_t parameter
   bool first = true;
   for (const Attribute& attribute : module.attributes) {
     if (attribute.text.size() > 60) continue;
-    text += fmt::format("{}{}={}", first ? "" : ", ", EscapeForTerminal(attribute.name), EscapeForTerminal(attribute.text));
+    text +=
+        fmt::format("{}{}={}", first ? "" : ", ", EscapeForTerminal(attribute.name), EscapeForTerminal(attribute.text));
     first = false;
   }
   if (type.empty()) {  // unknown: its tensors say what there is
@@ -67,7 +69,8 @@ std::string Heading(const Model& model, const Module& module, uint64_t parameter
 
 class TreePrinter {
  public:
-  TreePrinter(Output& out, const Model& model, size_t depth) : out_(out), model_(model), depth_(depth), counts_(ParametersBelow(model)) {}
+  TreePrinter(Output& out, const Model& model, size_t depth)
+      : out_(out), model_(model), depth_(depth), counts_(ParametersBelow(model)) {}
 
   void Print(Index root) {
     struct Level {
@@ -80,7 +83,8 @@ class TreePrinter {
       // Indenting stops growing where nobody could follow it any more.
       out_ << std::string(2 * std::min<size_t>(stack.size(), 60), ' ') << Heading(model_, module, counts_[index]);
       bool cut = stack.size() >= depth_;
-      if (cut && !module.children.empty()) out_ << fmt::format("  ({} modules folded)", WithCommas(module.children.size()));
+      if (cut && !module.children.empty())
+        out_ << fmt::format("  ({} modules folded)", WithCommas(module.children.size()));
       out_ << "\n";
       if (!cut && !module.children.empty()) stack.push_back({index});
     };
@@ -146,7 +150,9 @@ Result<std::vector<Index>> Roots(const Model& model, const Arguments& arguments)
   }
   if (arguments.files.size() < 2) {
     if (roots.empty()) {
-      return Error{.code = ErrorCode::kNotFound, .message = "no part of it has modules", .file = model.file,
+      return Error{.code = ErrorCode::kNotFound,
+                   .message = "no part of it has modules",
+                   .file = model.file,
                    .hint = fmt::format("`pthview list --all {}`", model.file)};
     }
     return roots;
@@ -161,8 +167,11 @@ Result<std::vector<Index>> Roots(const Model& model, const Arguments& arguments)
     if (paths[m].ends_with("." + wanted)) return std::vector<Index>{static_cast<Index>(m)};
   }
   auto near = Suggest(wanted, paths, 1);
-  return Error{.code = ErrorCode::kNotFound, .message = fmt::format("no module '{}'", wanted), .file = model.file,
-               .hint = near.empty() ? fmt::format("`pthview tree {}`", model.file) : fmt::format("did you mean '{}'?", near[0])};
+  return Error{
+      .code = ErrorCode::kNotFound,
+      .message = fmt::format("no module '{}'", wanted),
+      .file = model.file,
+      .hint = near.empty() ? fmt::format("`pthview tree {}`", model.file) : fmt::format("did you mean '{}'?", near[0])};
 }
 
 }  // namespace
@@ -200,7 +209,10 @@ int RunTree(const Arguments& arguments) {
   for (Index root : *roots) {
     if (roots->size() > 1) {
       for (const Part& part : model->parts) {
-        if (part.root == root) out << Style(UseColor(arguments)).Bold(fmt::format("# {} ({})", EscapeForTerminal(part.path), PartKindName(part.kind))) << "\n";
+        if (part.root == root)
+          out << Style(UseColor(arguments))
+                     .Bold(fmt::format("# {} ({})", EscapeForTerminal(part.path), PartKindName(part.kind)))
+              << "\n";
       }
     }
     printer.Print(root);

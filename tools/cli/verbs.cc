@@ -19,14 +19,16 @@ constexpr Option kOptions[] = {
     {"quiet", 'q', kFlag, "", "no notes and no progress on standard error"},
     {"color", 0, kValue, "auto|always|never", "colours (default: auto, on a terminal and without NO_COLOR)"},
     {"no-progress", 0, kFlag, "", "no progress bar"},
-    {"sort", 0, kValue, "COLUMN", "order by a column: name, path, dtype, shape, parameters, bytes, kind, device, requires_grad"},
+    {"sort", 0, kValue, "COLUMN",
+     "order by a column: name, path, dtype, shape, parameters, bytes, kind, device, requires_grad"},
     {"reverse", 0, kFlag, "", "the other way round"},
     {"depth", 0, kValue, "N", "levels of modules to show"},
     {"slice", 0, kValue, "SLICE", "the part to show, as in Python: 0,:,3:5"},
     {"output", 'o', kValue, "OUT", "the file to write (`-`: standard output)"},
     {"to", 0, kValue, "FORMAT", "onnx or json; else OUT's extension decides"},
     {"force", 0, kFlag, "", "replace OUT when it exists"},
-    {"weights", 0, kValue, "inline|external|in-place", "onnx: where the weights go (default: inline; external over 2 GB)"},
+    {"weights", 0, kValue, "inline|external|in-place",
+     "onnx: where the weights go (default: inline; external over 2 GB)"},
     {"data", 0, kValue, "none|base64|file", "json: whether the values are written too, and where (default: none)"},
     {"graph", 0, kValue, "auto|recorded|inferred", "which graph to write (default: auto)"},
     {"port", 0, kValue, "N", "the port to listen on (default: a free one)"},
@@ -36,11 +38,12 @@ constexpr Option kOptions[] = {
 
 #define PTHVIEW_COMMON "quiet", "color", "no-progress"
 constexpr std::string_view kInfoOptions[] = {"json", "all", "part", PTHVIEW_COMMON};
-constexpr std::string_view kListOptions[] = {"json", "all", "part", "include", "exclude", "hash", "sort", "reverse", PTHVIEW_COMMON};
+constexpr std::string_view kListOptions[] = {"json", "all",  "part",    "include",     "exclude",
+                                             "hash", "sort", "reverse", PTHVIEW_COMMON};
 constexpr std::string_view kTreeOptions[] = {"json", "depth", "part", PTHVIEW_COMMON};
 constexpr std::string_view kShowOptions[] = {"json", "slice", "all", "hash", PTHVIEW_COMMON};
-constexpr std::string_view kConvertOptions[] = {"output", "to",      "force",   "weights", "data", "graph",
-                                                "all",    "part",    "include", "exclude", "json", PTHVIEW_COMMON};
+constexpr std::string_view kConvertOptions[] = {"output", "to",   "force",   "weights", "data", "graph",
+                                                "all",    "part", "include", "exclude", "json", PTHVIEW_COMMON};
 constexpr std::string_view kServeOptions[] = {"port", "no-open", "watch", "quiet"};
 constexpr std::string_view kPluginsOptions[] = {"json", PTHVIEW_COMMON};
 
@@ -83,14 +86,17 @@ constexpr Verb kVerbs[] = {
     {"list", "FILE", "one row a tensor: name, dtype, shape, sizes, device",
      "Lists every part of kind model; --part and --all choose others.", kListExamples, kListOptions, 1, 1, RunList},
     {"tree", "FILE [MODULE]", "the modules as print(model) shows them, with parameter counts",
-     "What is inferred from names and shapes, and not recorded in the file, is marked with '~'.", kTreeExamples, kTreeOptions, 1, 2, RunTree},
+     "What is inferred from names and shapes, and not recorded in the file, is marked with '~'.", kTreeExamples,
+     kTreeOptions, 1, 2, RunTree},
     {"show", "FILE NAME", "one tensor or plain value: facts, values, statistics",
      "NAME is an exact name or path; else a module (all below it); else a glob; else a part of a name.", kShowExamples,
      kShowOptions, 2, 2, RunShow},
-    {"convert", "FILE -o OUT", "write the file as ONNX or annotated JSON", "", kConvertExamples, kConvertOptions, 1, 1, RunConvert},
+    {"convert", "FILE -o OUT", "write the file as ONNX or annotated JSON", "", kConvertExamples, kConvertOptions, 1, 1,
+     RunConvert},
     {"serve", "[FILE...]", "look at architecture and weights in the browser", "Without FILE a small sample is shown.",
      kServeExamples, kServeOptions, 0, SIZE_MAX, RunServe},
-    {"plugins", "", "what can be opened and written, and what does it", "", kPluginsExamples, kPluginsOptions, 0, 0, RunPlugins},
+    {"plugins", "", "what can be opened and written, and what does it", "", kPluginsExamples, kPluginsOptions, 0, 0,
+     RunPlugins},
 };
 
 }  // namespace
@@ -99,11 +105,13 @@ std::span<const Verb> Verbs() { return kVerbs; }
 std::span<const Option> AllOptions() { return kOptions; }
 
 const Option& OptionByName(std::string_view name) {
-  return *std::find_if(std::begin(kOptions), std::end(kOptions), [&](const Option& option) { return option.name == name; });
+  return *std::find_if(std::begin(kOptions), std::end(kOptions),
+                       [&](const Option& option) { return option.name == name; });
 }
 
 const Verb* FindVerb(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kVerbs), std::end(kVerbs), [&](const Verb& verb) { return verb.name == name; });
+  const auto* found =
+      std::find_if(std::begin(kVerbs), std::end(kVerbs), [&](const Verb& verb) { return verb.name == name; });
   return found == std::end(kVerbs) ? nullptr : found;
 }
 
