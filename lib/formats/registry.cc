@@ -14,7 +14,7 @@ constexpr size_t kHeadBytes = 4096;
 
 constexpr int kMaxDepth = 4;
 
-const Format* const kFormats[] = {&kTorchZip, &kTorchLegacy};
+const Format* const kFormats[] = {&kTorchZip, &kTorchLegacy, &kTorchTar};
 
 // What match functions look at, then the row that fits best.
 Result<Model> OpenContextOf(OpenContext context, const OpenOptions& options) {

@@ -35,8 +35,14 @@ GlobalMeaning TensorReader::MeaningOf(Value callable) const {
   return {};
 }
 
+const TensorRow* TensorReader::RowOf(Value persistent) const {
+  if (file_.tensors.empty()) return nullptr;
+  const TensorRow& row = file_.tensors[persistent.index];
+  return row.is_tensor ? &row : nullptr;
+}
+
 bool TensorReader::IsTensor(Value value) const {
-  if (value.Is(Kind::kPersistent)) return file_.storages[value.index].is_storage;
+  if (value.Is(Kind::kPersistent)) return RowOf(value) != nullptr || file_.storages[value.index].is_storage;
   if (!value.Is(Kind::kObject)) return false;
   const Object& object = tree_.ObjectOf(value);
   switch (MeaningOf(object.callable).kind) {
@@ -92,6 +98,15 @@ std::optional<Tensor> TensorReader::ReadAt(Value value, int depth) {
     return std::nullopt;
   }
   if (value.Is(Kind::kPersistent)) {
+    if (const TensorRow* tensor = RowOf(value)) {
+      return builder_.Check({.shape = tensor->shape,
+                             .strides = tensor->strides,
+                             .offset = tensor->offset,
+                             .storage = tensor->storage.storage,
+                             .dtype = tensor->storage.dtype,
+                             .device = tensor->storage.device},
+                            where_);
+    }
     const StorageRow& row = file_.storages[value.index];
     return row.is_storage ? std::optional(BareStorage(row)) : std::nullopt;
   }
@@ -242,8 +257,7 @@ Tensor TensorReader::BareStorage(const StorageRow& row) {
     size = static_cast<int64_t>(builder_.model().storages[row.storage].nbytes /
                                 std::max<uint8_t>(Info(row.dtype).item_size, 1));
   }
-  TensorDraft draft{
-      .shape = std::span(&size, 1), .storage = row.storage, .dtype = row.dtype};
+  TensorDraft draft{.shape = std::span(&size, 1), .storage = row.storage, .dtype = row.dtype};
   draft.device = row.device;
   draft.class_name = "storage";
   return builder_.Check(draft, where_);

@@ -16,11 +16,21 @@
 
 namespace pthview {
 
+// A tensor that a persistent id names as a whole (tar files).
+struct TensorRow {
+  StorageRow storage;
+  std::span<const int64_t> shape;    // in the model's arena
+  std::span<const int64_t> strides;  // in elements
+  int64_t offset = 0;                // in elements
+  bool is_tensor = false;
+};
+
 // A pickle with what its names and persistent ids mean: the input of everything below.
 struct TorchPickle {
   pickle::Tree tree;
   std::vector<GlobalMeaning> meanings;  // by global index
   std::vector<StorageRow> storages;     // by persistent id index
+  std::vector<TensorRow> tensors;       // by persistent id index; empty unless the file is a tar
   int depth = 0;                        // nesting of files inside pickles (_load_from_bytes)
 };
 
@@ -58,6 +68,7 @@ class TensorReader {
   std::optional<Tensor> ReadOldForm(GlobalMeaning meaning, const pickle::Object& object, int depth);
   std::optional<Tensor> FromPythonList(DType dtype, pickle::Value list);
   Tensor BareStorage(const StorageRow& row);
+  const TensorRow* RowOf(pickle::Value persistent) const;
   std::optional<StorageRow> StorageOf(pickle::Value value);
   std::optional<Component> ComponentOf(std::string_view name, pickle::Value value, int depth);
   void AddStateComponents(Tensor& tensor, pickle::Value state, int depth);

@@ -75,7 +75,7 @@ class File:
         """The Storage behind a persistent id, else None."""
         pid = item.pid if isinstance(item, Persistent) else None
         if not isinstance(pid, tuple):
-            return self.persistent.get(pid)
+            return self.numbered(pid)
         if text(pid[0]) != "storage":
             return None
         dtype = CLASSES[qualname(pid[1]).rsplit(".", 1)[1].removesuffix("Storage")][0]
@@ -84,6 +84,10 @@ class File:
             _, offset, size = pid[5]
             data = data[offset * WIDTHS[dtype]:(offset + size) * WIDTHS[dtype]]
         return Storage(dtype, data, text(pid[3]))
+
+    def numbered(self, pid):
+        """What a number names (tar files), which the object may write as text."""
+        return self.persistent.get(int(pid) if str(text(pid)).isdigit() else pid)
 
     def storage_bytes(self, key, dtype, numel):
         raise NotImplementedError
@@ -217,7 +221,7 @@ def dense(file, storage, offset, sizes, strides, dtype=None, requires_grad=None,
 def tensor(file, value):
     """The row of a tensor, else None."""
     if isinstance(value, Persistent):
-        found = file.persistent.get(value.pid) if not isinstance(value.pid, tuple) else None
+        found = file.numbered(value.pid) if not isinstance(value.pid, tuple) else None
         return found if isinstance(found, dict) else None
     if not isinstance(value, Inert):
         return None
