@@ -118,7 +118,10 @@ void AppendJsonString(std::string& out, std::string_view text) {
       out += "\\t";
     } else if (c.value == '\r') {
       out += "\\r";
-    } else if (c.value < 0x20 || c.value == 0x7F || c.value == 0x2028 || c.value == 0x2029) {
+    } else if (c.value > 0xFFFF && IsUnsafe(c.value)) {
+      AppendHex(out, "\\u", 0xD800 + ((c.value - 0x10000) >> 10), 4);
+      AppendHex(out, "\\u", 0xDC00 + ((c.value - 0x10000) & 0x3FF), 4);
+    } else if (c.value < 0x20 || (c.value >= 0x7F && IsUnsafe(c.value))) {
       AppendHex(out, "\\u", c.value, 4);
     } else if (c.value == '<' && next == '/') {
       out += "<\\/";

@@ -21,8 +21,8 @@ std::string EscapeName(std::string_view bytes);
 std::string EscapeForTerminal(std::string_view text);
 
 // Appends `text` as a JSON string with its quotes. Invalid UTF-8 becomes `\xNN` in escaped form first, so that the output
-// is always valid JSON. `</` is written `<\/` and `<!` is written `\u003c!`, so that the JSON may stand inside an HTML
-// script element.
+// is always valid JSON. What EscapeForTerminal replaces is written `\uNNNN`, for JSON is read on terminals too. `</` is
+// written `<\/` and `<!` is written `\u003c!`, so that the JSON may stand inside an HTML script element.
 void AppendJsonString(std::string& out, std::string_view text);
 
 // `text` with &, <, >, " and ' as HTML entities.

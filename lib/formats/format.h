@@ -46,10 +46,6 @@ std::span<const Format* const> Formats();
 // empty file, a directory of something else).
 Result<Model> OpenModel(const std::string& path, const OpenOptions& options = {});
 
-// The same for bytes that are open already; `path` is what to call them.
-Result<Model> OpenModelFromSource(std::unique_ptr<ByteSource> source, const std::string& path,
-                                  const OpenOptions& options = {});
-
 // Opens bytes that belong to another file: a member of a bag, what a gzip holds, a shard. `name` is theirs in messages;
 // `depth` is that of the file around plus one. kLimit when files stand inside each other too deeply to be real.
 Result<Model> OpenInside(const std::string& name, std::unique_ptr<ByteSource> source, const OpenOptions& options,

@@ -130,6 +130,8 @@ TEST(AppendJsonString, EscapesWhatJsonAndHtmlNeed) {
       {"\xff", R"("\\xff")"},
       {"\xED\xA0\x80", R"("\\ud800")"},
       {"\xE2\x80\xA8", R"("\u2028")"},
+      {"a\x7F\xC2\x9B\xE2\x80\xAE", R"("a\u007f\u009b\u202e")"},
+      {"\xF3\xA0\x80\xA1", R"("\udb40\udc21")"},
   };
   for (const Case& c : kCases) {
     std::string out = ">";
