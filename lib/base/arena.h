@@ -67,6 +67,13 @@ class Arena {
     return at;
   }
 
+  // Takes over what `other` holds: what it returned lives as long as this Arena from now on.
+  void Adopt(Arena&& other) {
+    for (auto& block : other.blocks_) blocks_.push_back(std::move(block));
+    used_ += other.used_;
+    other = Arena();
+  }
+
   size_t bytes_used() const { return used_; }
 
  private:
