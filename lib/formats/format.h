@@ -1,7 +1,9 @@
 // What a format is: a row of the table in registry.cc, and how a path becomes a Model.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +43,12 @@ struct Format {
 };
 
 std::span<const Format* const> Formats();
+
+// Formats from elsewhere (plug-ins): asked in the order they were added, when no row of the table matches. nullopt: not
+// mine; the context must then be as it was. The model's `format` is the provider's to set.
+using FormatProvider = std::function<std::optional<Result<Model>>(OpenContext& context, const OpenOptions& options)>;
+// For main, before anything is opened.
+void AddFormatProvider(FormatProvider provider);
 
 // Opens whatever `path` is, a file or a directory. Errors name the file and what was seen instead (a picture, HTML, an
 // empty file, a directory of something else).

@@ -2,6 +2,8 @@
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
@@ -15,6 +17,11 @@ constexpr size_t kHeadBytes = 4096;
 constexpr int kMaxDepth = 4;
 
 const Format* const kFormats[] = {&kTorchZip, &kTorchLegacy, &kTorchTar};
+
+std::vector<FormatProvider>& Providers() {
+  static std::vector<FormatProvider> providers;
+  return providers;
+}
 
 // What match functions look at, then the row that fits best.
 Result<Model> OpenContextOf(OpenContext context, const OpenOptions& options) {
@@ -38,7 +45,16 @@ Result<Model> OpenContextOf(OpenContext context, const OpenOptions& options) {
       best_score = score;
     }
   }
-  if (best == nullptr) return Unrecognized(context);
+  if (best == nullptr) {
+    for (const FormatProvider& provider : Providers()) {
+      auto model = provider(context, options);
+      if (!model) continue;
+      if (!*model) return std::move(*model).error().In(path);
+      (*model)->file = path;
+      return std::move(*model);
+    }
+    return Unrecognized(context);
+  }
   auto model = best->open(std::move(context), options);
   if (!model) return std::move(model).error().In(path);
   model->file = path;
@@ -49,6 +65,8 @@ Result<Model> OpenContextOf(OpenContext context, const OpenOptions& options) {
 }  // namespace
 
 std::span<const Format* const> Formats() { return kFormats; }
+
+void AddFormatProvider(FormatProvider provider) { Providers().push_back(std::move(provider)); }
 
 Result<Model> OpenModel(const std::string& path, const OpenOptions& options) {
   OpenContext context;
