@@ -37,10 +37,12 @@ bool IsMagic(const Tree& tree) {
   return tree.root.Is(Kind::kBigInt) && tree.root.Text() == (tree.root.flag ? kMagicDigits : kMagicBytes);
 }
 
-// Where the bytes of each key lie.
+// Where the bytes of a key lie.
 struct Place {
   uint64_t offset = 0;
   uint64_t nbytes = 0;
+  Index storage = kNone;  // the row made for it
+  bool located = false;
 };
 
 class LegacyReader {
@@ -94,10 +96,13 @@ class LegacyReader {
   }
 
   void ParseIds(const TorchPickle& pickle) {
+    ids_.reserve(pickle.tree.persistent_ids().size());
+    by_key_.reserve(pickle.tree.persistent_ids().size());
     for (Value id : pickle.tree.persistent_ids()) {
       ids_.push_back(ParseStorageId(pickle.tree, pickle.meanings, id, builder_.arena()));
       if (ids_.back()) by_key_.try_emplace(ids_.back()->key, ids_.size() - 1);
     }
+    places_.resize(ids_.size());
   }
 
   // Walks over the storages in the order of the key list.
@@ -105,13 +110,13 @@ class LegacyReader {
     for (Value item : keys.Sequence(keys.root)) {
       std::string_view key =
           item.IsText() ? item.Text() : builder_.arena().Copy(item.Is(Kind::kInt) ? std::to_string(item.integer) : "");
-      const StorageId* id = IdOf(key);
-      std::byte head[8];
-      if (!source_.ReadAt(at_, head)) {
+      auto found = by_key_.find(key);
+      const StorageId* id = found == by_key_.end() ? nullptr : &*ids_[found->second];
+      int64_t numel = 0;
+      if (!ReadNumel(&numel)) {
         Cut(key);
         return;
       }
-      auto numel = LoadLittle<int64_t>(head);
       if (id == nullptr || id->dtype == DType::kUnknown) {
         builder_.Note(Severity::kError, "storage-unknown", key,
                       "a storage of unknown element type: where the next ones lie cannot be told");
@@ -126,9 +131,10 @@ class LegacyReader {
         builder_.Note(Severity::kError, "storage-size", key, fmt::format("a storage cannot have {} elements", numel));
         return;
       }
-      at_ += sizeof(head);
+      at_ += sizeof(numel);
       uint64_t there = source_.size() - at_;
-      places_[std::string(key)] = {at_, std::min(*nbytes, there)};
+      places_[found->second] = {at_, std::min(*nbytes, there), kNone, true};
+      any_located_ = true;
       if (*nbytes > there) {
         Cut(key);
         at_ = source_.size();
@@ -138,19 +144,28 @@ class LegacyReader {
     }
   }
 
+  // The int64 at at_. Small storages lie close together, so that a window serves many of them; large ones are read
+  // past.
+  bool ReadNumel(int64_t* numel) {
+    if (at_ < window_start_ || at_ + sizeof(*numel) > window_start_ + window_.size()) {
+      uint64_t there = source_.size() - std::min(at_, source_.size());
+      if (there < sizeof(*numel)) return false;
+      bool near = at_ - window_start_ < 2 * kWindow;
+      window_.resize(std::min<uint64_t>(near ? kWindow : sizeof(*numel), there));
+      window_start_ = at_;
+      if (!source_.ReadAt(at_, window_)) return false;
+    }
+    *numel = LoadLittle<int64_t>(window_.data() + (at_ - window_start_));
+    return true;
+  }
+
   void Cut(std::string_view key) {
     builder_.Note(Severity::kError, "truncated", key,
                   fmt::format("the file ends at byte {}, inside or before this storage; what follows is missing",
                               source_.size()));
   }
 
-  const StorageId* IdOf(std::string_view key) const {
-    auto found = by_key_.find(key);
-    return found == by_key_.end() ? nullptr : &*ids_[found->second];
-  }
-
   void MakeRows(TorchPickle& pickle) {
-    std::unordered_map<std::string_view, Index> made;
     std::vector<std::string_view> devices;
     for (const auto& id : ids_) {
       StorageRow row;
@@ -163,9 +178,9 @@ class LegacyReader {
           devices.push_back(builder_.arena().Copy(id->location));
           row.device = devices.back();
         }
-        auto [at, is_new] = made.try_emplace(id->key, kNone);
-        if (is_new) at->second = MakeStorage(*id, row.device);
-        row.storage = at->second;
+        Place& place = places_[by_key_.find(id->key)->second];
+        if (place.storage == kNone) place.storage = MakeStorage(*id, place, row.device);
+        row.storage = place.storage;
         if (id->has_view) {
           row.numel = id->view_size;
           row.storage = MakeView(*id, row.storage);
@@ -175,14 +190,13 @@ class LegacyReader {
     }
   }
 
-  Index MakeStorage(const StorageId& id, std::string_view device) {
+  Index MakeStorage(const StorageId& id, const Place& place, std::string_view device) {
     Storage storage{.dtype = id.dtype, .key = builder_.arena().Copy(id.key), .device = device};
-    auto place = places_.find(std::string(id.key));
-    if (place != places_.end()) {
+    if (place.located) {
       storage.source = source_index_;
-      storage.offset = place->second.offset;
-      storage.nbytes = place->second.nbytes;
-    } else if (!places_.empty()) {
+      storage.offset = place.offset;
+      storage.nbytes = place.nbytes;
+    } else if (any_located_) {
       builder_.Note(Severity::kError, "storage-missing", id.key,
                     "the file has no such storage; tensors over it are listed without data");
     }
@@ -198,8 +212,9 @@ class LegacyReader {
     auto offset = BytesFor(id.dtype, id.view_offset);
     auto nbytes = BytesFor(id.dtype, id.view_size);
     if (!offset || !nbytes || *offset > view.nbytes || *nbytes > view.nbytes - *offset) {
-      builder_.Note(Severity::kError, "storage-view", id.view_key,
-                    fmt::format("a view of {} elements from {} on does not lie in its storage", id.view_size, id.view_offset));
+      builder_.Note(
+          Severity::kError, "storage-view", id.view_key,
+          fmt::format("a view of {} elements from {} on does not lie in its storage", id.view_size, id.view_offset));
       view.source = kNone;
       view.nbytes = 0;
     } else {
@@ -214,9 +229,13 @@ class LegacyReader {
   const ByteSource& source_;
   uint64_t at_;
   int depth_;
+  static constexpr uint64_t kWindow = 1 << 16;
+  std::vector<std::byte> window_;
+  uint64_t window_start_ = 0;
   std::vector<std::optional<StorageId>> ids_;
   std::unordered_map<std::string_view, size_t> by_key_;
-  std::unordered_map<std::string, Place> places_;
+  std::vector<Place> places_;  // by the first id that names the key
+  bool any_located_ = false;
   std::unordered_map<std::string, Index> views_;
 };
 

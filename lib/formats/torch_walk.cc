@@ -107,7 +107,7 @@ class Walk {
     Place place{.part = options_.part};
     if (options_.part == kNone) {
       place.part = AddPart(options_.part_kind.value_or(KindOfRoot(root, shape)));
-      place.sections = shape == RootShape::kCheckpoint || shape == RootShape::kOther;
+      place.sections = !options_.part_kind && (shape == RootShape::kCheckpoint || shape == RootShape::kOther);
     }
     Visit(root, Role::kEntries, {}, place);
     while (!stack_.empty()) Step();
@@ -294,9 +294,18 @@ class Walk {
     frame->Add(Role::kEntries, tree_.DictItemsOf(object));
   }
 
+  static bool OfTraining(PartKind kind) { return kind == PartKind::kOptimizer || kind == PartKind::kScheduler; }
+
   void DescribeModule(const ClassName& type, std::span<const Pair> attributes, std::string_view key, const Place& place,
                       Frame* frame) {
-    frame->module = AddModule(type, attributes, key, place);
+    Place inside = place;
+    // A whole module among hyper-parameters or in a list is a model of its own, with names of its own.
+    if (place.module == kNone && model_.parts[place.part].path != path_ && !OfTraining(model_.parts[place.part].kind)) {
+      PartKind kind = model_.parts[place.part].kind;
+      inside.part = AddPart(kind == PartKind::kOther ? PartKind::kModel : kind);
+      frame->part = inside.part;
+    }
+    frame->module = AddModule(type, attributes, key, inside);
     auto dict = [&](std::string_view name) {
       const Value* value = TorchValues::Find(attributes, name);
       auto pairs = value != nullptr ? values_.Pairs(*value) : std::nullopt;

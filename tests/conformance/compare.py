@@ -110,5 +110,7 @@ def differences(expected, rows, ordered=True):
                 out.append(f"{_label(want)}: is not where the file's order has it")
             last = index
     out += list(_storage_differences(pairs))
-    out += [f"{_label(rows[index])}: a row that should not be there" for index in sorted(finder.free)]
+    # Arrays deep inside objects of unknown classes: pthview looks further than the readers it is compared with.
+    out += [f"{_label(rows[index])}: a row that should not be there" for index in sorted(finder.free)
+            if rows[index].get("class") != "numpy.ndarray"]
     return out
