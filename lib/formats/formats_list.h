@@ -9,6 +9,7 @@ namespace pthview {
 extern const Format kTorchZip;
 extern const Format kTorchLegacy;
 extern const Format kTorchTar;
+extern const Format kTorchScript;
 extern const Format kAnnotatedJson;
 
 }  // namespace pthview

@@ -16,7 +16,7 @@ constexpr size_t kHeadBytes = 4096;
 
 constexpr int kMaxDepth = 4;
 
-const Format* const kFormats[] = {&kTorchZip, &kTorchLegacy, &kTorchTar};
+const Format* const kFormats[] = {&kTorchZip, &kTorchLegacy, &kTorchScript, &kTorchTar};
 
 std::vector<FormatProvider>& Providers() {
   static std::vector<FormatProvider> providers;

@@ -56,6 +56,11 @@ Index ZipStorages::Of(const ZipRecord& record, const StorageId& id, std::string_
   Storage storage{.offset = base_ + record.offset, .nbytes = record.size, .dtype = id.dtype, .device = device};
   storage.key = builder_.arena().Copy(id.key);
   storage.record = builder_.arena().Copy(record.name);
+  if (record.size == 0 && id.numel > 0) {
+    // torch.save under skip_data, and the inputs that torch.jit.trace keeps: all but the bytes.
+    builder_.Note(Severity::kInfo, "storage-empty", storage.record, "its writer left the data out");
+    return known = builder_.AddStorage(storage);
+  }
   auto expected = BytesFor(id.dtype, id.numel);
   if (id.dtype != DType::kUnknown && id.numel >= 0 && expected != record.size) {
     builder_.Note(Severity::kWarning, "storage-size", storage.record,
