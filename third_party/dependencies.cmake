@@ -5,7 +5,7 @@
 # file; `tools/bootstrap` installs them.
 #
 # Targets:    fmt::fmt-header-only nlohmann_json::nlohmann_json CLI11::CLI11 tl::expected Threads::Threads
-#             pthview_zlib pthview_crypto pthview_protobuf_lite pthview_httplib
+#             pthview_zlib pthview_lzma pthview_crypto pthview_protobuf_lite pthview_httplib
 #             with BUILD_TESTING also GTest::gtest GTest::gtest_main GTest::gmock benchmark::benchmark
 # Functions:  pthview_add_proto_library (protobuf.cmake)
 # Variables:  PTHVIEW_ONNX_PROTO    path of ONNX's schema, onnx-ml.proto
@@ -27,6 +27,7 @@ pthview_find_package(CLI11 libcli11-dev)
 pthview_find_package(tl-expected libexpected-dev)
 
 pthview_static_library(pthview_zlib libz.a zlib.h zlib1g-dev)
+pthview_static_library(pthview_lzma liblzma.a lzma.h liblzma-dev)
 pthview_static_library(pthview_crypto libcrypto.a openssl/evp.h libssl-dev)
 target_link_libraries(pthview_crypto INTERFACE Threads::Threads ${CMAKE_DL_LIBS})
 

@@ -9,6 +9,15 @@ namespace pthview {
 extern const Format kTorchZip;
 extern const Format kTorchLegacy;
 extern const Format kTorchTar;
+extern const Format kSafetensors;
+extern const Format kSharded;
+extern const Format kDcp;
+extern const Format kDeepSpeed;
+extern const Format kBarePickle;
+extern const Format kGzip;
+extern const Format kXz;
+extern const Format kTarBag;
+extern const Format kZipBag;
 extern const Format kTorchScript;
 extern const Format kAnnotatedJson;
 

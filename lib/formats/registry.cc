@@ -16,7 +16,18 @@ constexpr size_t kHeadBytes = 4096;
 
 constexpr int kMaxDepth = 4;
 
-const Format* const kFormats[] = {&kTorchZip, &kTorchLegacy, &kTorchScript, &kTorchTar};
+const Format* const kFormats[] = {
+    &kTorchZip,
+    &kTorchLegacy,
+    &kTorchTar,
+    &kTorchScript,
+    &kSafetensors,
+    &kSharded,
+    &kGzip,
+    &kXz,
+    &kTarBag,
+    &kZipBag,
+};
 
 std::vector<FormatProvider>& Providers() {
   static std::vector<FormatProvider> providers;

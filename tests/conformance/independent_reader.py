@@ -2,9 +2,11 @@
 """A second reader of PyTorch files, on Python's standard library alone, to compare pthview with: independent_reader.py
 FILE
 
-Reads torch.save's zip, legacy and tar files and prints rows as compare.py wants them. It calls nothing that a file
-names (inert.py), and reads only what an honest file holds: anything else raises, and then there is nothing to compare.
+Reads torch.save's zip, legacy and tar files, safetensors, and each inside gzip, and prints rows as compare.py wants them.
+It calls nothing that a file names (inert.py), and reads only what an honest file holds: anything else raises, and then
+there is nothing to compare.
 """
+import gzip
 import hashlib
 import io
 import json
@@ -325,9 +327,42 @@ def open_file(stream):
         return TarFile(stream)
 
 
+SAFETENSORS = {
+    "BOOL": "bool", "U8": "uint8", "I8": "int8", "U16": "uint16", "I16": "int16", "F16": "float16", "BF16": "bfloat16",
+    "U32": "uint32", "I32": "int32", "F32": "float32", "U64": "uint64", "I64": "int64", "F64": "float64",
+    "C64": "complex64"
+}
+
+
+def safetensors_rows(data):
+    length = struct.unpack_from("<Q", data)[0]
+    rows = []
+    for name, entry in json.loads(data[8:8 + length]).items():
+        if name != "__metadata__":
+            begin, end = (8 + length + offset for offset in entry["data_offsets"])
+            rows.append({
+                "path": paths.join("", name),
+                "dtype": SAFETENSORS[entry["dtype"]],
+                "shape": entry["shape"],
+                "layout": "strided",
+                "sha256": hashlib.sha256(data[begin:end]).hexdigest()
+            })
+    return rows
+
+
+def rows_of_stream(stream):
+    head = stream.read(9)
+    stream.seek(0)
+    if head.startswith(b"\x1f\x8b"):
+        return rows_of_stream(io.BytesIO(gzip.decompress(stream.read())))
+    if head[8:] == b"{":
+        return safetensors_rows(stream.read())
+    return rows_of_object(open_file(stream))
+
+
 def rows_of(path):
     with open(path, "rb") as stream:
-        return rows_of_object(open_file(stream))
+        return rows_of_stream(stream)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,177 @@
+// A checkpoint inside a file of another kind: gzip and xz around one file, tar and zip around several. Looked into in
+// memory; nothing is unpacked to disk, and names from the archive are only ever shown.
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "lib/base/escape.h"
+#include "lib/container/gzip.h"
+#include "lib/container/record_source.h"
+#include "lib/container/slice_source.h"
+#include "lib/container/tar.h"
+#include "lib/container/xz.h"
+#include "lib/formats/format.h"
+#include "lib/formats/formats_list.h"
+#include "lib/model/merge.h"
+
+namespace pthview {
+namespace {
+
+// Weights hardly compress: what unpacks to more than this is no checkpoint, or needs a program that writes it to disk.
+uint64_t UnpackedLimit(uint64_t packed) {
+  constexpr uint64_t kLeast = uint64_t{64} << 20;
+  constexpr uint64_t kMost = uint64_t{1} << 30;
+  return std::min(kMost, kLeast + std::min(packed, kMost) * 16);
+}
+
+bool StartsWith(const OpenContext& context, std::string_view magic) {
+  return std::string_view(reinterpret_cast<const char*>(context.head.data()), context.head.size()).starts_with(magic);
+}
+
+Result<Model> OpenUnpacked(const OpenContext& context, Result<std::vector<std::byte>> bytes, std::string_view what,
+                           const OpenOptions& options) {
+  if (!bytes) return std::move(bytes).error();
+  std::string name = context.path;
+  auto model = OpenInside(name, OpenMemory(name, std::move(*bytes)), options, context.depth + 1);
+  if (!model) {
+    Error error = std::move(model).error();
+    error.message = fmt::format("inside the {} file: {}", what, error.message);
+    return error;
+  }
+  model->format_text += fmt::format(", in {}", what);
+  return model;
+}
+
+int MatchGzip(const OpenContext& context) { return StartsWith(context, "\x1F\x8B\x08") ? 60 : 0; }
+
+Result<Model> OpenGzip(OpenContext context, const OpenOptions& options) {
+  uint64_t size = context.source->size();
+  auto bytes = Inflate(*context.source, 0, size, {.format = DeflateFormat::kGzip, .limit = UnpackedLimit(size)});
+  return OpenUnpacked(context, std::move(bytes), "gzip", options);
+}
+
+int MatchXz(const OpenContext& context) {
+  return StartsWith(context, std::string_view("\xFD"
+                                              "7zXZ\0",
+                                              6))
+             ? 60
+             : 0;
+}
+
+Result<Model> OpenXz(OpenContext context, const OpenOptions& options) {
+  auto bytes = UnpackXz(*context.source, UnpackedLimit(context.source->size()));
+  return OpenUnpacked(context, std::move(bytes), "xz", options);
+}
+
+// The members of a bag that are checkpoints, put together.
+class Bag {
+ public:
+  Bag(OpenContext& context, const OpenOptions& options, std::string_view what)
+      : options_(options),
+        path_(context.path),
+        what_(what),
+        depth_(context.depth + 1),
+        builder_(std::move(context.findings)) {}
+
+  Findings& findings() { return builder_.findings(); }
+
+  void Try(const std::string& name, std::unique_ptr<ByteSource> source) {
+    if (source->size() < kLeastBytes) return;
+    if (++tried_ > kMostMembers) return;
+    auto model = OpenInside(path_ + "!" + name, std::move(source), options_, depth_);
+    if (model) {
+      found_.emplace_back(name, std::move(*model));
+    } else if (model.error().code != ErrorCode::kUnrecognized) {
+      builder_.Note(Severity::kWarning, "bag-member", EscapeName(name), model.error().message);
+    }
+  }
+
+  Result<Model> Finish() && {
+    if (tried_ > kMostMembers) {
+      builder_.Note(Severity::kWarning, "bag-members", "", fmt::format("only {} members were looked at", kMostMembers));
+    }
+    if (found_.empty()) {
+      return Error{.code = ErrorCode::kUnrecognized,
+                   .message = fmt::format("a {} archive without a checkpoint in it", what_),
+                   .hint = fmt::format("see what it holds with `{}`", what_ == "zip" ? "unzip -l" : "tar -tf")};
+    }
+    std::string text;
+    bool alone = found_.size() == 1;
+    for (auto& [name, model] : found_) {
+      if (alone) {
+        builder_.Note(Severity::kInfo, "wrapped", "", fmt::format("read from the member {}", EscapeName(name)));
+        text = fmt::format("{}, in {}", model.format_text, what_);
+        builder_.model().producer = model.producer;
+      }
+      Merge(builder_, std::move(model), {.step = alone ? std::string_view() : std::string_view(name)});
+    }
+    if (!alone) text = fmt::format("{} archive of {} checkpoints", what_, found_.size());
+    builder_.model().format_text = text;
+    return std::move(builder_).Finish();
+  }
+
+ private:
+  static constexpr uint64_t kLeastBytes = 16;
+  static constexpr size_t kMostMembers = 10000;
+
+  const OpenOptions& options_;
+  std::string path_;
+  std::string_view what_;
+  int depth_;
+  ModelBuilder builder_;
+  size_t tried_ = 0;
+  std::vector<std::pair<std::string, Model>> found_;
+};
+
+int MatchTar(const OpenContext& context) { return LooksLikeTar(context.head) ? 50 : 0; }
+
+Result<Model> OpenTar(OpenContext context, const OpenOptions& options) {
+  std::shared_ptr<const ByteSource> archive = std::move(context.source);
+  Bag bag(context, options, "tar");
+  PTHVIEW_ASSIGN(std::vector<TarMember> members, ReadTar(*archive, &bag.findings()));
+  for (const TarMember& member : members) {
+    bag.Try(member.name, OpenSlice(archive, member.offset, member.size, member.name));
+  }
+  return std::move(bag).Finish();
+}
+
+// Any zip that no other row wants.
+int MatchZip(const OpenContext& context) { return context.zip != nullptr ? 1 : 0; }
+
+Result<Model> OpenZip(OpenContext context, const OpenOptions& options) {
+  std::shared_ptr<const ByteSource> archive = std::move(context.source);
+  uint64_t budget = UnpackedLimit(archive->size());
+  Bag bag(context, options, "zip");
+  for (const ZipRecord& record : context.zip->records()) {
+    if (!record.readable) continue;
+    std::string name(record.name);
+    if (record.method == 0) {
+      bag.Try(name, OpenSlice(archive, record.offset, record.size, name));
+      continue;
+    }
+    if (record.size > budget) {
+      bag.findings().Add(Severity::kWarning, "bag-member", EscapeName(name),
+                         fmt::format("it unpacks to {} bytes, more than is done in memory", record.size));
+      continue;
+    }
+    budget -= record.size;
+    // The record reads from the archive, so it keeps it.
+    std::shared_ptr<const ByteSource> unpacked(OpenRecord(*archive, record).release(),
+                                               [archive](const ByteSource* source) { delete source; });
+    bag.Try(name, OpenSlice(unpacked, 0, unpacked->size(), name));
+  }
+  return std::move(bag).Finish();
+}
+
+}  // namespace
+
+const Format kGzip = {"gzip", "gzip around any of these", MatchGzip, OpenGzip};
+const Format kXz = {"xz", "xz around any of these", MatchXz, OpenXz};
+const Format kTarBag = {"tar", "tar archive with any of these in it", MatchTar, OpenTar};
+const Format kZipBag = {"zip", "zip archive with any of these in it", MatchZip, OpenZip};
+
+}  // namespace pthview
