@@ -23,6 +23,8 @@ const Format* const kFormats[] = {
     &kTorchScript,
     &kSafetensors,
     &kSharded,
+    &kDcp,
+    &kDeepSpeed,
     &kGzip,
     &kXz,
     &kTarBag,
