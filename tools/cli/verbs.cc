@@ -37,11 +37,11 @@ constexpr Option kOptions[] = {
 };
 
 #define PTHVIEW_COMMON "quiet", "color", "no-progress"
-constexpr std::string_view kInfoOptions[] = {"json", "all", "part", PTHVIEW_COMMON};
+constexpr std::string_view kInfoOptions[] = {"json", PTHVIEW_COMMON};
 constexpr std::string_view kListOptions[] = {"json", "all",  "part",    "include",     "exclude",
                                              "hash", "sort", "reverse", PTHVIEW_COMMON};
 constexpr std::string_view kTreeOptions[] = {"json", "depth", "part", PTHVIEW_COMMON};
-constexpr std::string_view kShowOptions[] = {"json", "slice", "all", "hash", PTHVIEW_COMMON};
+constexpr std::string_view kShowOptions[] = {"json", "slice", "hash", PTHVIEW_COMMON};
 constexpr std::string_view kConvertOptions[] = {"output", "to",   "force",   "weights", "data", "graph",
                                                 "all",    "part", "include", "exclude", "json", PTHVIEW_COMMON};
 constexpr std::string_view kServeOptions[] = {"port", "no-open", "watch", "quiet"};
