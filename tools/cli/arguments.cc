@@ -1,5 +1,6 @@
 #include "tools/cli/arguments.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <CLI/App.hpp>
@@ -19,6 +20,38 @@ std::string OptionHint(const Verb& verb, std::string_view unknown) {
   auto near = Suggest(unknown, verb.options, 1);
   if (!near.empty()) return fmt::format("did you mean --{}?", near[0]);
   return fmt::format("see `pthview {} --help`", verb.name);
+}
+
+// Only the last argument can lack its value: any other would take the next one.
+Error MissingValue(const Verb& verb, std::span<char* const> arguments) {
+  std::string_view last = arguments.empty() ? std::string_view() : arguments.back();
+  for (std::string_view name : verb.options) {
+    const Option& option = OptionByName(name);
+    bool named = last == fmt::format("--{}", name) || (option.letter != 0 && last == fmt::format("-{}", option.letter));
+    if (named) {
+      return Error{.code = ErrorCode::kUsage,
+                   .message = fmt::format("{}: --{} takes a value: {}", verb.name, name, option.value)};
+    }
+  }
+  return Error{.code = ErrorCode::kUsage,
+               .message = fmt::format("{}: an option lacks its value", verb.name),
+               .hint = fmt::format("see `pthview {} --help`", verb.name)};
+}
+
+// An option whose value is called `a|b|c` takes one of these.
+Status CheckChoice(const Verb& verb, const Option& option, std::string_view given) {
+  if (option.value.find('|') == std::string_view::npos) return Ok();
+  std::vector<std::string_view> choices;
+  for (std::string_view rest = option.value; !rest.empty();) {
+    size_t bar = rest.find('|');
+    choices.push_back(rest.substr(0, bar));
+    rest.remove_prefix(std::min(rest.size(), choices.back().size() + 1));
+    if (choices.back() == given) return Ok();
+  }
+  auto near = Suggest(given, choices, 1);
+  return Error{.code = ErrorCode::kUsage,
+               .message = fmt::format("{}: --{}: '{}' is not one of {}", verb.name, option.name, given, option.value),
+               .hint = near.empty() ? "" : fmt::format("--{} {}", option.name, near[0])};
 }
 
 }  // namespace
@@ -84,6 +117,12 @@ Result<Arguments> ParseArguments(const Verb& verb, std::span<char* const> argume
     return Error{.code = ErrorCode::kUsage,
                  .message = fmt::format("{}: unknown option '{}'", verb.name, unknown),
                  .hint = OptionHint(verb, unknown)};
+  } catch (const CLI::ArgumentMismatch&) {
+    return MissingValue(verb, arguments);
+  } catch (const CLI::ConversionError&) {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = fmt::format("{}: an option that takes no value was given one", verb.name),
+                 .hint = fmt::format("see `pthview {} --help`", verb.name)};
   } catch (const CLI::ParseError& error) {
     return Error{.code = ErrorCode::kUsage,
                  .message = fmt::format("{}: {}", verb.name, error.what()),
@@ -93,7 +132,10 @@ Result<Arguments> ParseArguments(const Verb& verb, std::span<char* const> argume
     if (given) parsed.Add(name, "1");
   }
   for (auto& [name, given] : values) {
-    for (std::string& value : given) parsed.Add(name, std::move(value));
+    for (std::string& value : given) {
+      PTHVIEW_TRY(CheckChoice(verb, OptionByName(name), value));
+      parsed.Add(name, std::move(value));
+    }
   }
   if (parsed.files.size() < verb.least || parsed.files.size() > verb.most) {
     return Error{.code = ErrorCode::kUsage,
@@ -120,7 +162,8 @@ std::string GeneralHelp() {
 }
 
 std::string VerbHelp(const Verb& verb) {
-  std::string text = fmt::format("pthview {} {}\n  {}\n\nExamples:\n", verb.name, verb.operands, verb.summary);
+  std::string text = fmt::format("pthview {}{}{}\n  {}\n\nExamples:\n", verb.name, verb.operands.empty() ? "" : " ",
+                                 verb.operands, verb.summary);
   for (std::string_view example : verb.examples) text += fmt::format("  {}\n", example);
   if (!verb.description.empty()) text += fmt::format("\n{}\n", verb.description);
   if (!verb.options.empty()) text += "\nOptions:\n";

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -17,9 +18,10 @@ void Output::Flush() {
     ssize_t wrote = write(STDOUT_FILENO, buffer_.data() + done, buffer_.size() - done);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0) {
-      if (errno != EPIPE)
-        PrintError({.code = ErrorCode::kIo, .message = "standard output cannot be written (disk full?)"});
-      _exit(errno == EPIPE ? 0 : 2);
+      if (errno == EPIPE) _exit(0);
+      PrintError({.code = ErrorCode::kIo,
+                  .message = fmt::format("standard output cannot be written: {}", std::strerror(errno))});
+      _exit(2);
     }
     done += static_cast<size_t>(wrote);
   }
@@ -64,6 +66,11 @@ std::string WithCommas(uint64_t number) {
     digits.insert(at, 1, ',');
   }
   return digits;
+}
+
+std::string BytesText(uint64_t bytes) {
+  std::string exact = fmt::format("{} bytes", WithCommas(bytes));
+  return bytes < 1024 ? exact : fmt::format("{} ({})", exact, HumanBytes(bytes));
 }
 
 std::string HumanBytes(uint64_t bytes) {

@@ -57,6 +57,8 @@ void PrintNote(const Arguments& arguments, std::string_view text);
 
 // "25,557,032".
 std::string WithCommas(uint64_t number);
+// "102,530,333 bytes (97.8 MiB)"; "24 bytes".
+std::string BytesText(uint64_t bytes);
 // "97.8 MiB".
 std::string HumanBytes(uint64_t bytes);
 

@@ -27,22 +27,6 @@ Error UnknownTarget(const std::string& name) {
                .hint = near.empty() ? "one of: " + all : "--to " + near[0]};
 }
 
-// An option with a fixed set of values.
-Status OneOf(const Arguments& arguments, std::string_view option, std::span<const std::string_view> values,
-             std::string* out) {
-  std::string given = arguments.Value(option, *out);
-  for (std::string_view value : values) {
-    if (given == value) {
-      *out = given;
-      return Ok();
-    }
-  }
-  auto near = Suggest(given, values, 1);
-  return Error{.code = ErrorCode::kUsage,
-               .message = fmt::format("--{}: '{}' is not one of {}", option, given, OptionByName(option).value),
-               .hint = near.empty() ? "" : fmt::format("--{} {}", option, near[0])};
-}
-
 Result<const Converter*> Target(const Arguments& arguments, const std::string& output) {
   std::string name = arguments.Value("to");
   if (!name.empty()) {
@@ -60,9 +44,6 @@ Result<const Converter*> Target(const Arguments& arguments, const std::string& o
 }
 
 Status Run(const Arguments& arguments) {
-  static constexpr std::string_view kWeights[] = {"inline", "external", "in-place"};
-  static constexpr std::string_view kData[] = {"none", "base64", "file"};
-  static constexpr std::string_view kGraph[] = {"auto", "recorded", "inferred"};
   ConvertOptions options;
   options.output = arguments.Value("output");
   if (options.output.empty()) {
@@ -70,9 +51,9 @@ Status Run(const Arguments& arguments) {
                  .message = "convert: where to write is missing",
                  .hint = fmt::format("`pthview convert {} -o OUT.onnx`", arguments.files[0])};
   }
-  PTHVIEW_TRY(OneOf(arguments, "weights", kWeights, &options.weights));
-  PTHVIEW_TRY(OneOf(arguments, "data", kData, &options.data));
-  PTHVIEW_TRY(OneOf(arguments, "graph", kGraph, &options.graph));
+  options.weights = arguments.Value("weights", options.weights);
+  options.data = arguments.Value("data", options.data);
+  options.graph = arguments.Value("graph", options.graph);
   options.force = arguments.Flag("force");
   PTHVIEW_ASSIGN(const Converter* converter, Target(arguments, options.output));
   PTHVIEW_ASSIGN(Model model, OpenModel(arguments.files[0]));

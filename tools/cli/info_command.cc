@@ -107,7 +107,8 @@ void PrintMetadata(Output& out, const Model& model) {
     }
     std::string text = EscapeForTerminal(plain.text.substr(0, 200));
     if (text.size() > 70) text = text.substr(0, 67) + "...";
-    out << fmt::format("  {:<10}{} = {}\n", label, EscapeForTerminal(plain.path), text);
+    out << fmt::format("  {:<10}{} = {}\n", label,
+                       plain.path.empty() ? "(the file's root)" : EscapeForTerminal(plain.path), text);
     label = "";
     ++shown;
   }
@@ -150,12 +151,14 @@ void PrintText(Output& out, const Style& style, const Model& model) {
   out << style.Bold(EscapeForTerminal(model.file)) << "\n";
   out << fmt::format("  {:<10}{}{}\n", "format", EscapeForTerminal(model.format_text),
                      model.producer.empty() ? "" : " (" + EscapeForTerminal(model.producer) + ")");
-  out << fmt::format("  {:<10}{} ({} bytes)\n", "size", HumanBytes(facts.file_bytes), WithCommas(facts.file_bytes));
+  out << fmt::format("  {:<10}{}\n", "size", BytesText(facts.file_bytes));
   PrintParts(out, model, facts);
   out << fmt::format("  {:<10}{}\n", "dtypes", Counts(facts.dtypes));
   out << fmt::format("  {:<10}{}\n", "devices", Counts(facts.devices));
-  if (facts.tied > 0)
-    out << fmt::format("  {:<10}{} tensors stand in more than one place\n", "shared", WithCommas(facts.tied));
+  if (facts.tied > 0) {
+    out << fmt::format("  {:<10}{} more name{} for tensors listed before\n", "shared", WithCommas(facts.tied),
+                       facts.tied == 1 ? "" : "s");
+  }
   PrintMetadata(out, model);
   PrintFindings(out, style, model);
   PrintNext(out, model);

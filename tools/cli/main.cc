@@ -1,4 +1,5 @@
 // pthview: finds the verb, parses its options, runs it.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -20,6 +21,14 @@ namespace {
 void OnInterrupt(int) {
   OutputFile::RemoveTemporaries();
   _exit(kExitInterrupted);
+}
+
+// A standard stream that was closed must not become the descriptor of a file that is opened later: what is printed
+// would be written into it. Read-only, so that printing still fails.
+void OccupyStandardStreams() {
+  for (int descriptor = 0; descriptor <= STDERR_FILENO; ++descriptor) {
+    if (fcntl(descriptor, F_GETFD) == -1 && open("/dev/null", O_RDONLY | O_CLOEXEC) < 0) return;
+  }
 }
 
 int UnknownVerb(std::string_view name) {
@@ -71,6 +80,7 @@ int Main(std::span<char* const> arguments) {
 }  // namespace pthview
 
 int main(int argc, char** argv) {
+  pthview::OccupyStandardStreams();
   struct sigaction action = {};
   action.sa_handler = pthview::OnInterrupt;
   sigaction(SIGINT, &action, nullptr);

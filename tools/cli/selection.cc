@@ -40,7 +40,30 @@ void FindCollisions(const Model& model, Selection& selection) {
   for (Index i : selection.tensors) selection.use_path.push_back(parts[model.tensors[i].name].second ? 1 : 0);
 }
 
+Error UnknownPart(const Model& model, std::string_view wanted) {
+  std::vector<std::string_view> paths;
+  std::string known;
+  for (const Part& part : model.parts) {
+    paths.push_back(part.path);
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", part.path.empty() ? "(the whole file)" : part.path);
+  }
+  auto near = Suggest(wanted, paths, 1);
+  return Error{.code = ErrorCode::kNotFound,
+               .message = fmt::format("no part '{}'", wanted),
+               .file = model.file,
+               .hint = near.empty() ? "one of: " + known : fmt::format("--part {}", near[0])};
+}
+
 }  // namespace
+
+Status CheckParts(const Model& model, std::span<const std::string> wanted) {
+  for (const std::string& path : wanted) {
+    bool known =
+        std::any_of(model.parts.begin(), model.parts.end(), [&](const Part& part) { return part.path == path; });
+    if (!known) return UnknownPart(model, path);
+  }
+  return Ok();
+}
 
 Result<Selection> SelectTensors(const Model& model, const Arguments& arguments) {
   Selection selection;
@@ -78,17 +101,7 @@ Result<Selection> SelectTensors(const Model& model, const Arguments& arguments) 
     selection.tensors.push_back(static_cast<Index>(i));
   }
   for (size_t w = 0; w < wanted.size(); ++w) {
-    if (wanted_found[w]) continue;
-    std::vector<std::string_view> paths;
-    for (const Part& part : model.parts) paths.push_back(part.path);
-    auto near = Suggest(wanted[w], paths, 1);
-    std::string known;
-    for (std::string_view path : paths)
-      known += fmt::format("{}{}", known.empty() ? "" : ", ", path.empty() ? "(the whole file)" : path);
-    return Error{.code = ErrorCode::kNotFound,
-                 .message = fmt::format("no part '{}'", wanted[w]),
-                 .file = model.file,
-                 .hint = near.empty() ? "one of: " + known : fmt::format("--part {}", near[0])};
+    if (!wanted_found[w]) return UnknownPart(model, wanted[w]);
   }
   FindCollisions(model, selection);
   return selection;

@@ -1,6 +1,7 @@
 // Which tensors of a model a verb works on: --all, --part, --include, --exclude; and what they are called.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,9 @@ struct Selection {
     return names_collide && use_path[i] != 0 ? tensor.path : tensor.name;
   }
 };
+
+// kNotFound (with the parts that there are) unless each of `wanted` is the path of a part.
+Status CheckParts(const Model& model, std::span<const std::string> wanted);
 
 // kNotFound when a --part is not in the file (with those that are).
 Result<Selection> SelectTensors(const Model& model, const Arguments& arguments);

@@ -45,8 +45,8 @@ void PrintFacts(Output& out, const Style& style, const Model& model, const Tenso
   Fact(out, "kind", fmt::format("{}{}", KindName(tensor.kind), tensor.persistent ? "" : " (not in the state_dict)"));
   Fact(out, "dtype", DTypeName(tensor.dtype));
   Fact(out, "shape",
-       fmt::format("{} ({} elements, {})", ShapeText(tensor.shape), WithCommas(static_cast<uint64_t>(tensor.numel)),
-                   HumanBytes(tensor.nbytes())));
+       fmt::format("{} ({} element{}, {})", ShapeText(tensor.shape), WithCommas(static_cast<uint64_t>(tensor.numel)),
+                   tensor.numel == 1 ? "" : "s", HumanBytes(tensor.nbytes())));
   if (tensor.layout != Layout::kDense) {
     Fact(out, "layout", LayoutName(tensor.layout));
   } else if (!tensor.contiguous) {
@@ -56,7 +56,7 @@ void PrintFacts(Output& out, const Style& style, const Model& model, const Tenso
   Fact(out, "requires_grad", !tensor.requires_grad ? "-" : *tensor.requires_grad ? "True" : "False");
   if (!tensor.class_name.empty()) Fact(out, "class", EscapeForTerminal(tensor.class_name));
   if (tensor.conj || tensor.neg)
-    Fact(out, "view", fmt::format("{}{}", tensor.conj ? "conjugated " : "", tensor.neg ? "negated" : ""));
+    Fact(out, "view", tensor.conj && tensor.neg ? "conjugated and negated" : tensor.conj ? "conjugated" : "negated");
   if (tensor.quantization != kNone) {
     const Quantization& q = model.quantizations[tensor.quantization];
     Fact(out, "quantized",
@@ -75,6 +75,10 @@ void PrintStatistics(Output& out, const Statistics& s) {
   std::string others;
   if (s.nans > 0) others += fmt::format(", {} NaN", WithCommas(static_cast<uint64_t>(s.nans)));
   if (s.infinities > 0) others += fmt::format(", {} infinite", WithCommas(static_cast<uint64_t>(s.infinities)));
+  if (s.finite == 0) {
+    Fact(out, "statistics", s.count == 0 ? "none: it has no elements" : "no finite values" + others);
+    return;
+  }
   double share = s.count > 0 ? 100.0 * static_cast<double>(s.zeros) / static_cast<double>(s.count) : 0;
   Fact(out, "statistics",
        fmt::format("min {:.6g}, max {:.6g}, mean {:.6g}, std {:.6g}, zeros {} ({:.2g}%){}", s.min, s.max, s.mean, s.std,
@@ -84,12 +88,18 @@ void PrintStatistics(Output& out, const Statistics& s) {
 // Facts, statistics and values of one tensor. Findings about it are shown too.
 Status PrintTensor(Output& out, const Style& style, const Model& model, const Tensor& tensor,
                    const Arguments& arguments) {
+  bool readable = tensor.layout == Layout::kDense && tensor.data == DataState::kPresent;
+  TensorWindow window;
+  if (readable) {  // before anything is printed
+    PTHVIEW_ASSIGN(window, SliceTensor(tensor, arguments.Value("slice")));
+    window.Bind();
+  }
   PrintFacts(out, style, model, tensor);
   for (const Finding& finding : model.findings) {
     if (!finding.where.empty() && finding.where == tensor.path)
       Fact(out, SeverityName(finding.severity), EscapeForTerminal(finding.text));
   }
-  if (tensor.layout != Layout::kDense || tensor.data != DataState::kPresent) {
+  if (!readable) {
     if (tensor.data != DataState::kPresent) Fact(out, "data", DataStateName(tensor.data));
     return Ok();
   }
@@ -97,8 +107,6 @@ Status PrintTensor(Output& out, const Style& style, const Model& model, const Te
     PTHVIEW_ASSIGN(std::string hash, HashTensor(model, tensor));
     Fact(out, "sha256", hash);
   }
-  PTHVIEW_ASSIGN(TensorWindow window, SliceTensor(tensor, arguments.Value("slice")));
-  window.Bind();
   auto statistics = ComputeStatistics(model, tensor);
   if (statistics) {
     PrintStatistics(out, *statistics);
@@ -117,12 +125,13 @@ Status PrintTensor(Output& out, const Style& style, const Model& model, const Te
 
 void PrintPlain(Output& out, const Style& style, const PlainValue& plain, bool alone) {
   std::string text = EscapeForTerminal(plain.text);
+  std::string path = plain.path.empty() ? "(the file's root)" : EscapeForTerminal(plain.path);
   if (!alone) {
     if (text.size() > 100) text = text.substr(0, 97) + "...";
-    out << fmt::format("{} = {}\n", EscapeForTerminal(plain.path), text);
+    out << fmt::format("{} = {}\n", path, text);
     return;
   }
-  out << style.Bold(EscapeForTerminal(plain.path)) << "\n";
+  out << style.Bold(path) << "\n";
   Fact(out, "kind", PlainKindName(plain.kind));
   if (!plain.class_name.empty()) Fact(out, "class", EscapeForTerminal(plain.class_name));
   Fact(out, "value", text);

@@ -67,7 +67,8 @@ class Line {
 
  private:
   void Reserve(size_t more) {
-    if (buffer_.size() - size_ < more) [[unlikely]] Grow(more);
+    if (buffer_.size() - size_ < more) [[unlikely]]
+      Grow(more);
   }
   [[gnu::noinline]] void Grow(size_t more) { buffer_.resize(std::max(buffer_.size() * 2, size_ + more)); }
   std::vector<char> buffer_ = std::vector<char>(4096);
@@ -197,17 +198,17 @@ void PrintTensorTable(Output& out, const Style& style, const Model& model, const
       line.Left(EscapeForTerminal(device), widths.device + 2);
     }
     line.Left(GradOf(tensor), hashes.empty() ? 0 : 13);
+    if (!hashes.empty()) line.Text("  " + (hashes[i].empty() ? std::string("-") : hashes[i]));
     if (tensor.layout != Layout::kDense) line.Text(fmt::format("  {}", LayoutName(tensor.layout)));
     if (tensor.data != DataState::kPresent) line.Text(fmt::format("  data: {}", DataStateName(tensor.data)));
     if (tensor.same_as != kNone) line.Text("  same as " + EscapeForTerminal(model.tensors[tensor.same_as].path));
-    if (!hashes.empty()) line.Text("  " + (hashes[i].empty() ? std::string("-") : hashes[i]));
     line.Text("\n");
     out << line.text();
   }
   Totals totals = TotalsOf(model, selection);
-  out << style.Bold(fmt::format("{} tensor{}, {} parameters, {} bytes ({})", WithCommas(selection.tensors.size()),
+  out << style.Bold(fmt::format("{} tensor{}, {} parameters, {}", WithCommas(selection.tensors.size()),
                                 selection.tensors.size() == 1 ? "" : "s", WithCommas(totals.parameters),
-                                WithCommas(totals.bytes), HumanBytes(totals.bytes)))
+                                BytesText(totals.bytes)))
       << "\n";
 }
 

@@ -9,6 +9,7 @@
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
+#include "tools/cli/selection.h"
 #include "tools/cli/verbs.h"
 
 namespace pthview {
@@ -84,7 +85,8 @@ class TreePrinter {
       out_ << std::string(2 * std::min<size_t>(stack.size(), 60), ' ') << Heading(model_, module, counts_[index]);
       bool cut = stack.size() >= depth_;
       if (cut && !module.children.empty())
-        out_ << fmt::format("  ({} modules folded)", WithCommas(module.children.size()));
+        out_ << fmt::format("  ({} module{} folded)", WithCommas(module.children.size()),
+                            module.children.size() == 1 ? "" : "s");
       out_ << "\n";
       if (!cut && !module.children.empty()) stack.push_back({index});
     };
@@ -143,6 +145,7 @@ class TreePrinter {
 Result<std::vector<Index>> Roots(const Model& model, const Arguments& arguments) {
   std::vector<Index> roots;
   std::vector<std::string> parts = arguments.Values("part");
+  PTHVIEW_TRY(CheckParts(model, parts));
   for (const Part& part : model.parts) {
     bool chosen = parts.empty() ? part.kind == PartKind::kModel || part.kind == PartKind::kEma
                                 : std::find(parts.begin(), parts.end(), part.path) != parts.end();
