@@ -19,6 +19,10 @@ extern const Format kXz;
 extern const Format kTarBag;
 extern const Format kZipBag;
 extern const Format kTorchScript;
+extern const Format kTorchScriptOld;
+extern const Format kMobileFlatbuffer;
+extern const Format kTorchPackage;
+extern const Format kPt2;
 extern const Format kAnnotatedJson;
 
 }  // namespace pthview

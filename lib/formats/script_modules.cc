@@ -113,4 +113,13 @@ void JoinScriptSources(const ZipArchive& zip, std::string_view code_folder, Inde
   }
 }
 
+void JoinPythonSources(const ZipArchive& zip, Index first_module, ModelBuilder& builder) {
+  Sources sources(zip, "", builder);
+  for (size_t i = first_module; i < builder.model().modules.size(); ++i) {
+    Module& module = builder.model().modules[i];
+    const ScriptClass* python_class = module.source.empty() ? sources.Find(module.class_name) : nullptr;
+    if (python_class != nullptr) module.source = python_class->text;
+  }
+}
+
 }  // namespace pthview

@@ -13,4 +13,7 @@ namespace pthview {
 // a/b.py below the prefix of `zip`.
 void JoinScriptSources(const ZipArchive& zip, std::string_view code_folder, Index first_module, ModelBuilder& builder);
 
+// The same for classes of Python sources that a torch.package carries (package/module.py): their text, and no more.
+void JoinPythonSources(const ZipArchive& zip, Index first_module, ModelBuilder& builder);
+
 }  // namespace pthview

@@ -40,7 +40,6 @@ constexpr Signature kSignatures[] = {
     {0, "7z\xBC\xAF", "a 7-Zip archive", "unpack it and open what comes out"},
     {0, "\x93NUMPY", "a NumPy array (.npy)", "pthview reads what PyTorch and its neighbours write"},
     {4, "TFL3", "a TensorFlow Lite model", "pthview reads what PyTorch and its neighbours write"},
-    {4, "PTMF", "a PyTorch mobile model (flatbuffer)", ""},
     {257, "ustar", "a tar archive", "unpack it and open what is inside"},
 };
 

@@ -1,0 +1,33 @@
+// The module tree of an exported program: from the names of its tensors and from what each node of the graph says about
+// the modules around it (`nn_module_stack`).
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "lib/model/builder.h"
+
+namespace pthview {
+
+class ExportModules {
+ public:
+  ExportModules(ModelBuilder& builder, Index part) : builder_(builder), part_(part) {}
+
+  // The innermost module of a stack "key,path,class;key,path,class": all of it is made, with the classes. kNone when
+  // the text is of another form.
+  Index OfStack(std::string_view stack);
+
+  // Puts the part's tensors below the modules that their names tell. To be called last.
+  void AddTensors();
+
+ private:
+  Index Make(std::string_view path);
+
+  ModelBuilder& builder_;
+  Index part_;
+  std::unordered_map<std::string, Index> stacks_;
+  std::unordered_map<std::string_view, Index> modules_;  // by path
+};
+
+}  // namespace pthview
