@@ -132,7 +132,7 @@ def table(title, header, rows):
     """A Markdown table, its columns aligned so that it reads as text too."""
     lines = [header, *[[str(cell) for cell in row] for row in rows]]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    lines.insert(1, ["-" * max(3, width) for width in widths])
     widths[-1] = 0  # the goals: long, and nothing stands behind them
+    lines.insert(1, ["-" * max(3, width) for width in widths])
     text = "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines)
     return f"### {title}\n\n{text}\n"

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Benchmarks of pthview side by side with its peers: prints Markdown tables.
 
-  run.py [--pthview BIN] [--only THEME]... [--quick] [--cache DIR]
+  run.py [--pthview BIN] [--only THEME]... [--quick] [--cache DIR] [--update]
 
 Nothing here passes or fails a test: a goal that is not reached is said in its row. How it is measured: measure.py and
 README.md.
 """
 import argparse
 import importlib
+import os
 import pathlib
 import re
 import shutil
@@ -55,6 +56,14 @@ class Bench:
         return wheel
 
 
+def update(theme, text):
+    """Puts a theme's tables between its two marks in README.md."""
+    readme = HERE / "README.md"
+    begin, end = f"<!-- {theme} -->\n", f"<!-- /{theme} -->\n"
+    before, rest = readme.read_text().split(begin)
+    readme.write_text(before + begin + text + end + rest.split(end)[1])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pthview", default=ROOT / "build" / "bin" / "pthview", help="the program to measure")
@@ -62,6 +71,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="fewer runs, and without the largest files")
     parser.add_argument("--cache", default=pathlib.Path(tempfile.gettempdir()) / "pthview-bench",
                         help="where the files are kept (16 GB free; default: a folder in the temporary folder)")
+    parser.add_argument("--update", action="store_true", help="write the measured themes' tables into README.md")
     parser.add_argument("--netron", help="Netron's wheel (default: fetched as pinned)")
     args = parser.parse_args()
     args.only = args.only or THEMES
@@ -69,13 +79,20 @@ def main():
         parser.error(f"no {args.pthview}; build it, or name one with --pthview")
     bench = Bench(args)
     failed = False
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(f"run.py: other programs are busy (load {load:.1f}): times will be too long", file=sys.stderr)
     for theme in THEMES:
         if theme in args.only:
             try:
-                print(importlib.import_module(theme).run(bench), flush=True)
+                text = importlib.import_module(theme).run(bench)
             except (Failed, subprocess.CalledProcessError, RuntimeError) as error:
                 failed = True
                 print(f"### {theme}\n\nfailed: {error}\n", flush=True)
+                continue
+            print(text, flush=True)
+            if args.update:
+                update(theme, text)
     return failed
 
 
