@@ -4,7 +4,7 @@
 # library costs the dynamic loader a good part of one. What each is for, and its pin, stands in README.md beside this
 # file; `tools/bootstrap` installs them.
 #
-# Targets:    fmt::fmt-header-only nlohmann_json::nlohmann_json CLI11::CLI11 tl::expected Threads::Threads
+# Targets:    pthview_fmt nlohmann_json::nlohmann_json CLI11::CLI11 tl::expected Threads::Threads
 #             pthview_zlib pthview_lzma pthview_crypto pthview_protobuf_lite pthview_httplib
 #             with BUILD_TESTING also GTest::gtest GTest::gtest_main GTest::gmock benchmark::benchmark
 # Functions:  pthview_add_proto_library (protobuf.cmake)
@@ -22,6 +22,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/ccache.cmake")
 
 find_package(Threads REQUIRED)
 pthview_find_package(fmt libfmt-dev)
+include("${CMAKE_CURRENT_LIST_DIR}/fmt.cmake")
 pthview_find_package(nlohmann_json nlohmann-json3-dev)
 pthview_find_package(CLI11 libcli11-dev)
 pthview_find_package(tl-expected libexpected-dev)

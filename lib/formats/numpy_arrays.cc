@@ -68,6 +68,14 @@ void SwapBytes(std::vector<std::byte>& bytes, DType dtype) {
   }
 }
 
+// Bytes that BytesOf would copy, at most.
+uint64_t TextSize(const Tree& tree, Value data) {
+  if (data.IsText()) return data.length;
+  if (!data.Is(Kind::kObject)) return 0;
+  Args args = tree.Sequence(tree.ObjectOf(data).args);
+  return !args.empty() && args[0].IsText() ? args[0].length : 0;
+}
+
 bool ReadInts(const Tree& tree, Value sequence, std::vector<int64_t>* out) {
   if (!sequence.Is(Kind::kTuple) && !sequence.Is(Kind::kList)) return false;
   for (Value item : tree.Sequence(sequence)) {
@@ -161,6 +169,7 @@ std::optional<Tensor> ReadNumpyArray(const Tree& tree, const std::vector<GlobalM
   NumpyDType dtype = DTypeOf(tree, meanings, type);
   std::vector<int64_t> shape;
   if (dtype.dtype == DType::kUnknown || !ReadInts(tree, shape_value, &shape)) return std::nullopt;
+  if (!builder.TakeInline(TextSize(tree, data), where)) return std::nullopt;
   auto bytes = BytesOf(tree, meanings, data);
   if (!bytes) return std::nullopt;
   if (dtype.big_endian) SwapBytes(*bytes, dtype.dtype);

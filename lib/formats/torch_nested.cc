@@ -1,4 +1,8 @@
 // Torch files inside pickles: torch.storage._load_from_bytes(b'...'), which plain pickle.dump of a storage writes.
+#include <map>
+#include <memory>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "lib/formats/torch_file.h"
@@ -13,6 +17,7 @@ std::optional<StorageRow> ReadNested(ModelBuilder& builder, std::string_view byt
     builder.Note(Severity::kError, "file-nesting", "", "torch files stand inside each other too deeply to be real");
     return std::nullopt;
   }
+  if (!builder.TakeInline(bytes.size(), "")) return std::nullopt;
   const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
   Index source = builder.AddSource(OpenMemory("nested", {data, data + bytes.size()}));
   const ByteSource& memory = *builder.model().sources[source];
@@ -45,7 +50,14 @@ std::optional<StorageRow> ReadNested(ModelBuilder& builder, std::string_view byt
 }  // namespace
 
 NestedStorageReader MakeNestedReader(ModelBuilder& builder) {
-  return [&builder](std::string_view bytes, int depth) { return ReadNested(builder, bytes, depth); };
+  // One string may be named by any number of calls: it is copied and read once. Strings live as long as their pickle,
+  // which lives longer than the reader.
+  using Known = std::map<std::pair<const char*, size_t>, std::optional<StorageRow>>;
+  return [&builder, known = std::make_shared<Known>()](std::string_view bytes, int depth) {
+    auto [at, is_new] = known->try_emplace({bytes.data(), bytes.size()});
+    if (is_new) at->second = ReadNested(builder, bytes, depth);
+    return at->second;
+  };
 }
 
 }  // namespace pthview

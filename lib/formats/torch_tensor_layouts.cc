@@ -186,15 +186,17 @@ std::optional<Tensor> TensorReader::RebuildFromNumpy(Args args, int depth) {
 // torch.FloatTensor([[1.0, 2.0], [3.0, 4.0]])
 std::optional<Tensor> TensorReader::FromPythonList(DType dtype, Value list) {
   std::vector<int64_t> shape;
+  // Rows may be shared by reference, so that the whole could be far larger than the pickle: it is bounded by it. Each
+  // level is, for an empty row at the end would make the whole 0.
+  int64_t numel = 1;
   for (Value level = list; level.Is(Kind::kList);) {
     auto items = tree_.List(level);
     shape.push_back(static_cast<int64_t>(items.size()));
+    numel = CheckedMul(numel, shape.back()).value_or(INT64_MAX);
+    if (numel > static_cast<int64_t>(tree_.end)) return std::nullopt;
     if (items.empty() || shape.size() > 64) break;
     level = items[0];
   }
-  // Rows may be shared by reference, so that the whole could be far larger than the pickle: it is bounded by it.
-  auto numel = CheckedNumel(shape);
-  if (!numel || *numel > static_cast<int64_t>(tree_.end)) return std::nullopt;
   std::vector<std::byte> bytes;
   std::vector<Value> level{list};
   for (size_t depth = 0; depth < shape.size(); ++depth) {
@@ -214,6 +216,7 @@ std::optional<Tensor> TensorReader::FromPythonList(DType dtype, Value list) {
 }
 
 std::optional<Component> TensorReader::ComponentOf(std::string_view name, Value value, int depth) {
+  if (--component_budget_ < 0) return std::nullopt;
   auto tensor = ReadAt(value, depth);
   if (!tensor) return std::nullopt;
   tensor->path = builder_.arena().Copy(fmt::format("{}.{}", where_, name));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "lib/formats/torch_globals.h"
@@ -33,6 +34,9 @@ struct TorchPickle {
   std::vector<TensorRow> tensors;       // by persistent id index; empty unless the file is a tar
   int depth = 0;                        // nesting of files inside pickles (_load_from_bytes)
 };
+
+// How many bytes a pickle of `size` bytes may have copied out of it: a number takes two bytes in a list, eight as a value.
+constexpr uint64_t InlineAllowance(uint64_t size) { return size * 8 + (1 << 16); }
 
 // Reads the bytes of a torch file that stands inside a pickle, and returns the storage that is its root object.
 using NestedStorageReader = std::function<std::optional<StorageRow>(std::string_view bytes, int depth)>;
@@ -69,9 +73,10 @@ class TensorReader {
   std::optional<Tensor> FromPythonList(DType dtype, pickle::Value list);
   Tensor BareStorage(const StorageRow& row);
   const TensorRow* RowOf(pickle::Value persistent) const;
-  std::optional<StorageRow> StorageOf(pickle::Value value);
+  std::optional<StorageRow> StorageOf(pickle::Value value, int depth = 0);
   std::optional<Component> ComponentOf(std::string_view name, pickle::Value value, int depth);
   void AddStateComponents(Tensor& tensor, pickle::Value state, int depth);
+  std::optional<StorageRow> Nested(Args args);
   bool Ints(pickle::Value sequence, std::vector<int64_t>* out);
   Layout LayoutOf(pickle::Value value) const;
   DType DTypeOf(pickle::Value value) const;
@@ -88,6 +93,11 @@ class TensorReader {
   std::vector<int64_t> strides_;
   std::vector<std::pair<uint64_t, std::optional<StorageRow>>> nested_cache_;  // by identity of the call
   std::vector<std::string_view> devices_;
+  std::unordered_map<uint64_t, std::vector<std::byte>> decoded_;  // bytes of nested files, by identity of their call
+  uint64_t decoded_bytes_ = 0;
+  // Components that may still be read: without sharing there is at most one in 16 bytes of pickle, and with it tensors
+  // made of tensors would double at each level.
+  int64_t component_budget_;
 };
 
 }  // namespace pthview

@@ -64,6 +64,16 @@ Index ModelBuilder::AddMemoryStorage(std::string_view name, std::vector<std::byt
   return AddStorage(storage);
 }
 
+bool ModelBuilder::TakeInline(uint64_t bytes, std::string_view where) {
+  if (bytes > inline_left_) {
+    Note(Severity::kError, "inline-limit", where,
+         "the data inside the pickle, copied wherever it is referred to, would take far more room than the pickle");
+    return false;
+  }
+  inline_left_ -= bytes;
+  return true;
+}
+
 Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
   Tensor tensor;
   tensor.dtype = draft.dtype;

@@ -43,6 +43,11 @@ class ModelBuilder {
   // Bytes of our own (inflated, decoded, nested) as a storage.
   Index AddMemoryStorage(std::string_view name, std::vector<std::byte> bytes, DType dtype, std::string_view device);
 
+  // Copies of bytes that stand in a pickle (NumPy arrays, lists of numbers, nested files) may be asked for many times by
+  // reference. Whoever reads a pickle allows a multiple of its size, and each copy takes its share first.
+  void AllowInline(uint64_t bytes) { inline_left_ += bytes; }
+  [[nodiscard]] bool TakeInline(uint64_t bytes, std::string_view where);
+
   // Checks the draft, makes it a Tensor and returns it; `where` (borrowed) names it in findings. It is not yet in a
   // table.
   Tensor Check(const TensorDraft& draft, std::string_view where);
@@ -65,6 +70,7 @@ class ModelBuilder {
   Model model_;
   Findings findings_;
   std::vector<int64_t> scratch_;
+  uint64_t inline_left_ = 0;
 };
 
 }  // namespace pthview

@@ -1,9 +1,9 @@
 // The model: what every format is read into and everything else works from.
 //
-// A Model owns its sources, an arena for names and shapes, and flat tables; rows refer to each other by index. Tensors are
-// views: no weight is read to be listed. Invariants, checked once by ModelBuilder and relied on everywhere after: every
-// tensor with data lies inside its storage; strides, offsets and products do not overflow; indices are in range; module
-// trees are trees; graphs are in SSA form and acyclic.
+// A Model owns its sources, an arena for names and shapes, and flat tables; rows refer to each other by index. Tensors
+// are views: no weight is read to be listed. Invariants, checked once by ModelBuilder and relied on everywhere after:
+// every tensor with data lies inside its storage; strides, offsets and products do not overflow; indices are in range;
+// module trees are trees; graphs are in SSA form and acyclic.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +26,9 @@ inline constexpr Index kNone = UINT32_MAX;
 
 // Where bytes of tensors are. Several tensors may share one (tied weights, views).
 struct Storage {
-  Index source = kNone;     // into Model::sources; kNone when there are no bytes
-  uint64_t offset = 0;      // of the first byte in the source
-  uint64_t nbytes = 0;      // bytes really there
+  Index source = kNone;  // into Model::sources; kNone when there are no bytes
+  uint64_t offset = 0;   // of the first byte in the source
+  uint64_t nbytes = 0;   // bytes really there
   DType dtype = DType::kUnknown;
   std::string_view key;     // "0", a memory address, ... as the file names it
   std::string_view record;  // "archive/data/0"; empty in legacy files
@@ -54,11 +54,11 @@ std::string_view DataStateName(DataState state);  // "present", "missing", "oob"
 
 struct Quantization {
   bool per_channel = false;
-  double scale = 1.0;          // per tensor
-  int64_t zero_point = 0;      // per tensor
-  Index scales = kNone;        // per channel: component tensors (into Model::components)
+  double scale = 1.0;      // per tensor
+  int64_t zero_point = 0;  // per tensor
+  Index scales = kNone;    // per channel: component tensors (into Model::components)
   Index zero_points = kNone;
-  int64_t axis = 0;            // per channel
+  int64_t axis = 0;  // per channel
 };
 
 struct Component {
@@ -67,17 +67,17 @@ struct Component {
 };
 
 struct Tensor {
-  std::string_view path;              // where it stands in the file, in escaped form: "state_dict.conv1.weight"
-  std::string_view name;              // PyTorch's name: "conv1.weight"
+  std::string_view path;  // where it stands in the file, in escaped form: "state_dict.conv1.weight"
+  std::string_view name;  // PyTorch's name: "conv1.weight"
   std::span<const int64_t> shape;
-  std::span<const int64_t> strides;   // in elements; same length as shape; empty for layouts other than kDense
-  int64_t offset = 0;                 // in elements, from the start of the storage
+  std::span<const int64_t> strides;  // in elements; same length as shape; empty for layouts other than kDense
+  int64_t offset = 0;                // in elements, from the start of the storage
   int64_t numel = 0;
-  Index storage = kNone;              // into Model::storages
-  Index part = kNone;                 // into Model::parts
-  Index same_as = kNone;              // an earlier tensor of Model::tensors that is the same Python object
-  Index quantization = kNone;         // into Model::quantizations
-  Index first_component = kNone;      // into Model::component_rows; component_count rows from there
+  Index storage = kNone;          // into Model::storages
+  Index part = kNone;             // into Model::parts
+  Index same_as = kNone;          // an earlier tensor of Model::tensors that is the same Python object
+  Index quantization = kNone;     // into Model::quantizations
+  Index first_component = kNone;  // into Model::component_rows; component_count rows from there
   uint32_t component_count = 0;
   DType dtype = DType::kUnknown;
   TensorKind kind = TensorKind::kState;
@@ -102,8 +102,9 @@ enum class PlainKind : uint8_t { kNone, kBool, kInt, kFloat, kString, kBytes, kS
 std::string_view PlainKindName(PlainKind kind);
 
 struct PlainValue {
-  std::string_view path;        // "hyper_parameters.lr", "optimizer.param_groups[0].betas"
-  std::string_view text;        // Python notation without quotes around strings: `0.001`, `adam`, `(0.9, 0.999)`; escaped form
+  std::string_view path;  // "hyper_parameters.lr", "optimizer.param_groups[0].betas"
+  std::string_view
+      text;  // Python notation without quotes around strings: `0.001`, `adam`, `(0.9, 0.999)`; escaped form
   std::string_view class_name;  // kObject: "argparse.Namespace"
   Index part = kNone;
   PlainKind kind = PlainKind::kNone;
@@ -120,16 +121,16 @@ struct Attribute {
 
 // A node of a module tree. Index 0.. into Model::modules; parents come before their children.
 struct Module {
-  std::string_view name;        // the last step of the path: "conv1", "0"; empty for a root
-  std::string_view path;        // "layer1.0.conv1" (torch's name, relative to the part's root); empty for a root
-  std::string_view class_name;  // "torch.nn.modules.conv.Conv2d", or "Conv2d" when inferred; empty: unknown
+  std::string_view name;              // the last step of the path: "conv1", "0"; empty for a root
+  std::string_view path;              // "layer1.0.conv1" (torch's name, relative to the part's root); empty for a root
+  std::string_view class_name;        // "torch.nn.modules.conv.Conv2d", or "Conv2d" when inferred; empty: unknown
   Origin origin = Origin::kRecorded;  // of class_name
   Index parent = kNone;
   std::vector<Index> children;  // in the file's order
   std::vector<Index> tensors;   // direct parameters and buffers, in the file's order (into Model::tensors)
   std::vector<Attribute> attributes;
   std::optional<bool> training;
-  std::string_view source;      // Python source text that old files carry for the class
+  std::string_view source;  // Python source text that old files carry for the class
 };
 
 enum class PartKind : uint8_t { kModel, kEma, kOptimizer, kScheduler, kOther };
@@ -146,29 +147,29 @@ struct Part {
 // ---- graphs ----
 
 struct GraphValue {
-  std::string name;          // unique within its graph; empty: an argument that is absent
-  std::string type;          // "float32[1, 3, 224, 224]"; empty: unknown
-  Index tensor = kNone;      // into Model::tensors when the value is a weight
+  std::string name;      // unique within its graph; empty: an argument that is absent
+  std::string type;      // "float32[1, 3, 224, 224]"; empty: unknown
+  Index tensor = kNone;  // into Model::tensors when the value is a weight
 };
 
 struct Argument {
-  std::string name;              // "input", "weight"
-  std::vector<Index> values;     // into Graph::values
+  std::string name;           // "input", "weight"
+  std::vector<Index> values;  // into Graph::values
 };
 
 struct Graph;
 
 struct Node {
-  std::string name;          // unique within its graph
-  std::string domain;        // "torch.nn", "aten", ...
-  std::string op;            // "Conv2d", "conv2d"
+  std::string name;    // unique within its graph
+  std::string domain;  // "torch.nn", "aten", ...
+  std::string op;      // "Conv2d", "conv2d"
   std::string overload;
-  Index module = kNone;      // into Model::modules
+  Index module = kNone;  // into Model::modules
   std::vector<Argument> inputs;
   std::vector<Argument> outputs;
   std::vector<Attribute> attributes;
   std::vector<Index> blocks;  // into Model::graphs: bodies that are drawn inside this node
-  std::string location;      // source line, when the file has it
+  std::string location;       // source line, when the file has it
 };
 
 struct Graph {
@@ -184,20 +185,20 @@ struct Graph {
 // ---- the whole ----
 
 struct Model {
-  std::string file;        // path as the user gave it
-  std::string format;      // "torch-zip", "torch-legacy", ... : the row of the format table
-  std::string format_text; // "PyTorch zip archive, version 3"
-  std::string producer;    // "torch 1.6 or later", when it can be told; else empty
+  std::string file;         // path as the user gave it
+  std::string format;       // "torch-zip", "torch-legacy", ... : the row of the format table
+  std::string format_text;  // "PyTorch zip archive, version 3"
+  std::string producer;     // "torch 1.6 or later", when it can be told; else empty
   std::vector<std::unique_ptr<ByteSource>> sources;
   std::vector<Storage> storages;
-  std::vector<Tensor> tensors;      // every tensor reachable, in the file's order
-  std::vector<Tensor> components;   // tensors that stand behind others (sparse indices, scales, ...)
+  std::vector<Tensor> tensors;     // every tensor reachable, in the file's order
+  std::vector<Tensor> components;  // tensors that stand behind others (sparse indices, scales, ...)
   std::vector<Component> component_rows;
   std::vector<Quantization> quantizations;
-  std::vector<PlainValue> plain;    // metadata: every plain leaf, in the file's order
+  std::vector<PlainValue> plain;  // metadata: every plain leaf, in the file's order
   std::vector<Part> parts;
   std::vector<Module> modules;
-  std::vector<Graph> graphs;        // top-level graphs first; graph_roots says which they are
+  std::vector<Graph> graphs;  // top-level graphs first; graph_roots says which they are
   std::vector<Index> graph_roots;
   std::vector<Finding> findings;
   Arena arena;
