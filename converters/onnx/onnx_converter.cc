@@ -1,0 +1,162 @@
+#include "converters/onnx/onnx_converter.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "converters/common/output_paths.h"
+#include "converters/common/side_file.h"
+#include "converters/onnx/graph_nodes.h"
+#include "converters/onnx/initializers.h"
+#include "converters/onnx/metadata.h"
+#include "converters/onnx/weights.h"
+#include "converters/onnx/wire.h"
+#include "lib/analysis/structure.h"
+
+namespace pthview {
+namespace {
+
+using pthview_onnx::GraphProto;
+using pthview_onnx::ModelProto;
+
+constexpr int kIrVersion = 10;
+constexpr int kDefaultOpset = 21;
+constexpr int kNewestOpset = 99;
+constexpr uint64_t kMessageLimit = INT32_MAX;  // protobuf's
+
+Result<WeightsMode> ModeOf(const ConvertOptions& options) {
+  std::optional<WeightsMode> mode;
+  if (options.weights == "inline") mode = WeightsMode::kInline;
+  if (options.weights == "external") mode = WeightsMode::kExternal;
+  if (options.weights == "in-place") mode = WeightsMode::kInPlace;
+  if (!mode) {
+    return Error{ErrorCode::kUsage,
+                 fmt::format("--weights is inline, external or in-place, not '{}'", options.weights)};
+  }
+  if (*mode != WeightsMode::kInline && options.output == "-") {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = "weights outside the ONNX file need a file to stand beside",
+                 .hint = "give -o a name"};
+  }
+  if (*mode != WeightsMode::kInline && ValidUtf8(options.output) != options.output) {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = "the name of the output must be UTF-8: ONNX refers to the weights by it",
+                 .file = options.output};
+  }
+  return *mode;
+}
+
+Status CheckOptions(const Model& model, const ConvertOptions& options) {
+  if (options.opset < 0 || options.opset > kNewestOpset) {
+    return Error{ErrorCode::kUsage, fmt::format("there is no opset {}", options.opset)};
+  }
+  if (options.graph == "recorded") {
+    bool any = std::any_of(model.graph_roots.begin(), model.graph_roots.end(),
+                           [&](Index root) { return model.graphs[root].origin == Origin::kRecorded; });
+    return Error{.code = any ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
+                 .message = any ? "recorded graphs cannot be written as ONNX yet" : "the file records no graph",
+                 .file = model.file,
+                 .hint = "--graph inferred shows the layers in the order of the file"};
+  }
+  if (options.graph != "auto" && options.graph != "inferred") {
+    return Error{ErrorCode::kUsage, fmt::format("--graph is auto, recorded or inferred, not '{}'", options.graph)};
+  }
+  return Ok();
+}
+
+// The parts of the ModelProto around the weights, in wire format: `head`, then the graph field's own, then the weights.
+struct Frame {
+  std::string head;   // all fields but the graph
+  std::string graph;  // the fields of the graph but the initializers
+
+  uint64_t GraphSize(const Weights& weights) const { return graph.size() + weights.size(); }
+  uint64_t Size(const Weights& weights) const { return head.size() + FieldSize(GraphSize(weights)); }
+};
+
+Frame BuildFrame(const Model& model, const Initializers& initializers, const ConvertOptions& options,
+                 UniqueNames& names, std::vector<std::string>& notes) {
+  GraphNodes nodes(model, initializers, names);
+  for (Index root : model.graph_roots) {
+    if (model.graphs[root].origin == Origin::kInferred) nodes.Add(model.graphs[root]);
+  }
+  bool has_graph = nodes.count() > 0;
+  ModelProto proto;
+  int ir_version = kIrVersion;
+  for (const Initializer& row : initializers.rows()) ir_version = std::max(ir_version, IrVersionFor(row.elements.type));
+  proto.set_ir_version(ir_version);
+  auto& standard = *proto.add_opset_import();
+  standard.set_domain("");
+  standard.set_version(options.opset == 0 ? kDefaultOpset : options.opset);
+  auto& own = *proto.add_opset_import();
+  own.set_domain(kNodeDomain);
+  own.set_version(1);
+  proto.set_producer_name("pthview");
+  proto.set_producer_version(PTHVIEW_VERSION);
+  AddMetadata(model, has_graph, proto, notes);
+
+  GraphProto graph = nodes.frame();
+  std::string name = ValidUtf8(BaseName(model.file));
+  graph.set_name(name.empty() ? "model" : name);
+  graph.set_doc_string(has_graph ? "Inferred: the layers in the order in which the file names them. It cannot be run."
+                                 : "The file records no layers; only its tensors are here.");
+  notes.push_back(has_graph ? "the graph is inferred: layers in the order in which the file names them, each feeding "
+                              "the next; it is for viewing and cannot be run"
+                            : "no layers could be inferred: the tensors are initializers without a graph");
+  return {proto.SerializeAsString(), nodes.wire() + graph.SerializeAsString()};
+}
+
+Status WriteModel(const Frame& frame, const Weights& weights, OutputFile& out, Progress* progress) {
+  std::string head = frame.head;
+  AppendFieldHead(head, ModelProto::kGraphFieldNumber, frame.GraphSize(weights));
+  PTHVIEW_TRY(out.Write(head));
+  PTHVIEW_TRY(out.Write(frame.graph));
+  return weights.WriteFields(out, progress);
+}
+
+}  // namespace
+
+Result<ConvertReport> WriteOnnx(Model& model, std::span<const Index> tensors, const ConvertOptions& options) {
+  PTHVIEW_ASSIGN(WeightsMode mode, ModeOf(options));
+  PTHVIEW_TRY(CheckOptions(model, options));
+  PTHVIEW_TRY(RefuseInput(model, options.output));
+  PTHVIEW_ASSIGN(OutputFile out, OutputFile::Create(options.output, options.force));
+  PTHVIEW_TRY(CheckSourcesUnchanged(model));
+  InferGraphs(model);
+
+  ConvertReport report;
+  UniqueNames names;
+  Initializers initializers(model, tensors, names);
+  Frame frame = BuildFrame(model, initializers, options, names, report.notes);
+  for (std::string& note : initializers.Notes()) report.notes.push_back(std::move(note));
+
+  Weights weights(model, initializers.rows());
+  PTHVIEW_TRY(weights.Place(mode, options.output, report.notes));
+  if (mode == WeightsMode::kInline && frame.Size(weights) > kMessageLimit) {
+    if (options.output == "-") {
+      return Error{.code = ErrorCode::kLimit,
+                   .message = "an ONNX file cannot hold more than 2 GB",
+                   .hint = "give -o a name: the weights then stand in a file of their own"};
+    }
+    PTHVIEW_TRY(weights.Place(WeightsMode::kExternal, options.output, report.notes));
+    report.notes.push_back(
+        fmt::format("the weights are in {}.data: an ONNX file cannot hold more than 2 GB", BaseName(options.output)));
+  }
+  if (frame.Size(weights) > kMessageLimit) {
+    return Error{ErrorCode::kLimit, "the graph alone takes more than the 2 GB that an ONNX file can hold"};
+  }
+
+  std::string side_path = options.output + ".data";
+  std::optional<OutputFile> side;
+  if (!weights.side().empty()) {
+    PTHVIEW_TRY(RefuseInput(model, side_path));
+    PTHVIEW_ASSIGN(side, OutputFile::Create(side_path, options.force));
+    PTHVIEW_TRY(weights.side().Write(model, *side, options.progress));
+  }
+  PTHVIEW_TRY(WriteModel(frame, weights, out, options.progress));
+  PTHVIEW_TRY(CheckSourcesUnchanged(model));
+  return CommitOutputs(std::move(out), std::move(side), options, side_path, std::move(report));
+}
+
+}  // namespace pthview

@@ -1,0 +1,244 @@
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+#include "lib/formats/format.h"
+#include "lib/model/tensor_data.h"
+#include "tests/unit/converters/converter_fixture.h"
+
+namespace pthview::testing {
+namespace {
+
+using ::testing::Contains;
+using ::testing::Field;
+using ::testing::HasSubstr;
+
+class JsonTest : public ConverterTest {
+ protected:
+  std::string Written(ConvertOptions options = {}) {
+    auto report = Convert("json", options);
+    EXPECT_TRUE(report) << ToString(report.error());
+    if (report) report_ = *report;
+    return ReadText(folder_ / "out");
+  }
+
+  // A model with a bit of everything, in all tables.
+  void AddEverything() {
+    AddFloats("block.fc.weight", {4, 4});
+    Index view = AddFloats("view", {2, 3});
+    fixture_.Restride(view, {3, 2}, {1, 3});
+    model().tensors.push_back(model().tensors[0]);
+    Rename(2, "tied");
+    model().tensors[2].same_as = 0;
+    fixture_.Add("gone", {5}, DType::kBFloat16);
+    model().tensors[fixture_.Add("meta", {5})].data = DataState::kMeta;
+    Index quantized = fixture_.AddValues<int8_t>({2, 2}, DType::kQInt8, {1, -2, 3, -4});
+    model().component_rows = {{"scales", fixture_.AddComponent<double>(DType::kFloat64, {0.5, 0.25})},
+                              {"zero_points", fixture_.AddComponent<int64_t>(DType::kInt64, {0, 1})}};
+    model().quantizations = {{.per_channel = true, .scales = 0, .zero_points = 1}};
+    model().tensors[quantized].quantization = 0;
+    model().tensors[quantized].first_component = 0;
+    model().tensors[quantized].component_count = 2;
+    model().tensors[quantized].requires_grad = false;
+    fixture_.AddPlain("name \"quoted\" \\\\ \xE2\x82\xAC", "</script>\n");
+    model().findings.push_back({Severity::kWarning, "odd", "block", "a finding"});
+    // What ModelBuilder says of such a tensor, and says again when the document is read.
+    model().findings.push_back({Severity::kError, "tensor-missing", "gone", "as it was said first"});
+  }
+
+  Model Opened(const std::string& path) {
+    auto opened = OpenModel(path);
+    EXPECT_TRUE(opened) << ToString(opened.error());
+    return opened ? std::move(*opened) : Model();
+  }
+
+  // The document with one place of it changed, opened.
+  Result<Model> OpenChanged(std::string text, const std::string& from, const std::string& to) {
+    size_t at = text.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    if (at != std::string::npos) text.replace(at, from.size(), to);
+    WriteText(folder_ / "changed.json", text);
+    return OpenModel(folder_ / "changed.json");
+  }
+
+  static std::string WithoutProvenance(const std::string& text) {
+    return std::regex_replace(text, std::regex("\n  \"(file|format|format_text)\": [^\n]*"), "");
+  }
+
+  ConvertReport report_;
+};
+
+TEST_F(JsonTest, ReadsBackToTheSameDocument) {
+  AddEverything();
+  for (const char* data : {"base64", "file"}) {
+    std::string first = Written({.force = true, .data = data});
+    EXPECT_THAT(first, HasSubstr("\"pthview.model/1\""));
+    Model again = Opened(folder_ / "out");
+    EXPECT_EQ(again.format, "pthview-json");
+    ASSERT_EQ(again.tensors.size(), model().tensors.size());
+    for (size_t i = 0; i < again.tensors.size(); ++i) {
+      const Tensor& before = model().tensors[i];
+      EXPECT_EQ(again.tensors[i].data, before.data) << before.name;
+      if (before.data == DataState::kPresent) {
+        EXPECT_EQ(*HashTensor(again, again.tensors[i]), *HashTensor(model(), before)) << before.name;
+      }
+    }
+    EXPECT_EQ(again.tensors[0].storage, again.tensors[2].storage);
+    EXPECT_EQ(again.graphs.size(), model().graphs.size());
+    std::filesystem::create_directory(folder_ / "sub");
+    ConvertOptions options{.output = folder_ / "sub/out", .force = true, .data = data};
+    ASSERT_TRUE(FindConverter("json")->write(again, All(), options));
+    EXPECT_EQ(WithoutProvenance(ReadText(folder_ / "sub/out")), WithoutProvenance(first)) << data;
+  }
+}
+
+TEST_F(JsonTest, Base64OfEveryLength) {
+  for (size_t length : {1, 2, 3, 4, 5, 1 << 20}) {
+    std::vector<uint8_t> values(length);
+    for (size_t i = 0; i < length; ++i) values[i] = static_cast<uint8_t>(i * 37 + i / 256);
+    fixture_.AddValues({static_cast<int64_t>(length)}, DType::kUint8, values);
+  }
+  Written({.data = "base64"});
+  Model again = Opened(folder_ / "out");
+  for (size_t i = 0; i < again.tensors.size(); ++i) {
+    EXPECT_EQ(*HashTensor(again, again.tensors[i]), *HashTensor(model(), model().tensors[i]));
+    // From the middle of a group of four digits.
+    int64_t last = again.tensors[i].numel - 1;
+    EXPECT_EQ(*ReadElements(again, again.tensors[i], last, 1), *ReadElements(model(), model().tensors[i], last, 1));
+  }
+}
+
+TEST_F(JsonTest, WithoutDataItRefersToTheFile) {
+  AddFloats("fc.weight", {4, 4});
+  MoveToFile(folder_ / "model.pth", 24);
+  std::string text = Written();
+  EXPECT_THAT(text, HasSubstr("{\"name\":\"model.pth\",\"nbytes\":88}"));
+  Model again = Opened(folder_ / "out");
+  EXPECT_EQ(*HashTensor(again, again.tensors[0]), *HashTensor(model(), model().tensors[0]));
+  std::filesystem::resize_file(folder_ / "model.pth", 87);
+  again = Opened(folder_ / "out");
+  EXPECT_EQ(again.tensors[0].data, DataState::kMissing);
+  EXPECT_THAT(again.findings, Contains(Field(&Finding::code, "data-file")));
+}
+
+TEST_F(JsonTest, BytesInMemoryAreSaidToBeMissing) {
+  AddFloats("fc.weight", {4, 4});
+  Written();
+  EXPECT_THAT(report_.notes, Contains(HasSubstr("--data base64")));
+  Model again = Opened(folder_ / "out");
+  EXPECT_EQ(again.tensors[0].data, DataState::kMissing);
+  EXPECT_THAT(again.findings, Contains(Field(&Finding::code, "data-not-taken-along")));
+}
+
+TEST_F(JsonTest, ASelectionTakesOnlyWhatItNeeds) {
+  AddEverything();
+  selected_ = {5};
+  Written({.data = "base64"});
+  Model again = Opened(folder_ / "out");
+  ASSERT_EQ(again.tensors.size(), 1U);
+  EXPECT_EQ(again.storages.size(), 3U);
+  EXPECT_EQ(again.components.size(), 2U);
+  EXPECT_EQ(*HashTensor(again, again.tensors[0]), *HashTensor(model(), model().tensors[5]));
+}
+
+TEST_F(JsonTest, WrongOptionsLeaveNothingBehind) {
+  AddFloats("fc.weight", {2, 2});
+  EXPECT_EQ(Convert("json", {.data = "some"}).error().code, ErrorCode::kUsage);
+  EXPECT_EQ(Convert("json", {.output = "-", .data = "file"}).error().code, ErrorCode::kUsage);
+  EXPECT_EQ(folder_.Entries(), 0U);
+}
+
+TEST_F(JsonTest, HostileDocumentsAreErrors) {
+  AddEverything();
+  std::string text = Written({.data = "base64"});
+  struct Change {
+    const char* from;
+    const char* to;
+  };
+  const Change changes[] = {
+      {"pthview.model/1", "pthview.model/2"},
+      {"\"storage\":0", "\"storage\":4000000000"},
+      {"\"storage\":0", "\"storage\":-1"},
+      {"\"storage\":0", "\"storage\":\"0\""},
+      {"\"same_as\":0", "\"same_as\":2"},
+      {"\"dtype\":\"float32\"", "\"dtype\":\"float31\""},
+      {"\"shape\":[4,4]", "\"shape\":[4,99999999999999999999]"},
+      {"\"shape\":[4,4]", "\"shape\":[4,1.5]"},
+      {"\"shape\":[4,4]", "\"shape\":{}"},
+      {"\"axis\":0", "\"axis\":2"},
+      {"\"axis\":0", "\"axis\":-1"},
+      {"\"scales\":0", "\"scales\":2"},
+      {"\"name\":\"zero_points\",\"tensor\":1", "\"name\":\"zero_points\",\"tensor\":0"},
+      {"\"name\":\"zero_points\",\"tensor\":1", "\"name\":\"zero_points\",\"tensor\":2"},
+      {"\"base64\":\"", "\"base64\":\"AAAA"},
+      {"\"base64\":\"", "\"base64\":\"A"},
+      {"\"base64\":\"", "\"base64\":7,\"x\":\""},
+      {"\"base64\":\"", "\"base6\\u0034\":\"0\",\"x\":\""},
+      {"\"parent\":0", "\"parent\":1"},
+      {"\"children\":[1", "\"children\":[0"},
+      {"\"children\":[1", "\"children\":[77"},
+      {"\"children\":[1", "\"children\":[1,1"},
+      {"\"root\":0", "\"root\":1"},
+      {"\"root\":0", "\"root\":99"},
+      {"\"blocks\":[1]", "\"blocks\":[0]"},
+      {"\"blocks\":[1]", "\"blocks\":[1,1]"},
+      {"\"blocks\":[1]", "\"blocks\":[9]"},
+      {"\"graph_roots\": [0", "\"graph_roots\": [0,0"},
+      {"\"graph_roots\": [0", "\"graph_roots\": [5"},
+      {"\"outputs\":[{\"name\":\"output\",\"values\":[", "\"outputs\":[{\"name\":\"output\",\"values\":[0,"},
+      {"\"severity\":\"warning\"", "\"severity\":\"loud\""},
+      {"\"kind\":\"state\"", "\"kind\":[]"},
+      {"\"tensors\": [", "\"tensors\": [7,"},
+      {"\"tensors\": [", "\"tensors\": [,"},
+      {"\"tensors\": [", "\"tensors\": []],["},
+      {"\"tensors\": [", "\"modules\": ["},
+      {"\"producer\":", "\"producer\" "},
+      {"\"graph_roots\"", "graph_roots"},
+  };
+  for (const Change& change : changes) {
+    auto opened = OpenChanged(text, change.from, change.to);
+    EXPECT_FALSE(opened) << change.from << " -> " << change.to;
+  }
+  for (size_t length = 40; length + 2 < text.size(); length += 7) {
+    WriteText(folder_ / "cut.json", text.substr(0, length));
+    ASSERT_FALSE(OpenModel(folder_ / "cut.json")) << length;
+  }
+  auto trailing = OpenChanged(text, "\n}\n", "\n}\n{}");
+  EXPECT_FALSE(trailing);
+  auto deep = OpenChanged(text, "\"tensors\": [", "\"x\": " + std::string(100000, '[') + ", \"tensors\": [");
+  EXPECT_FALSE(deep);
+}
+
+TEST_F(JsonTest, WhatTheBuilderRefusesIsAFindingNotAnError) {
+  AddFloats("fc.weight", {4, 4});
+  std::string text = Written({.data = "base64"});
+  auto opened = OpenChanged(text, "\"strides\":[4,1]", "\"strides\":[4,100]");
+  ASSERT_TRUE(opened) << ToString(opened.error());
+  EXPECT_EQ(opened->tensors[0].data, DataState::kOutOfBounds);
+  EXPECT_THAT(opened->findings, Contains(Field(&Finding::code, "tensor-outside")));
+  // Digits that are none are found when they are read.
+  opened = OpenChanged(text, "\"base64\":\"AAAA", "\"base64\":\"A!AA");
+  ASSERT_TRUE(opened) << ToString(opened.error());
+  auto hash = HashTensor(*opened, opened->tensors[0]);
+  ASSERT_FALSE(hash);
+  EXPECT_EQ(hash.error().code, ErrorCode::kCorrupt);
+}
+
+TEST_F(JsonTest, MembersInAnotherOrderReadTheSame) {
+  AddEverything();
+  std::string text = Written({.data = "base64"});
+  // Moves the storages behind everything that refers to them.
+  size_t begin = text.find("  \"storages\": [");
+  size_t end = text.find("  \"quantizations\": [");
+  std::string storages = text.substr(begin, end - begin);
+  text.erase(begin, end - begin);
+  text.insert(1, "\n");
+  size_t last = text.rfind("\n}\n");
+  text.insert(last, ",\n" + storages.substr(0, storages.rfind(',')));
+  WriteText(folder_ / "moved.json", text);
+  Model again = Opened(folder_ / "moved.json");
+  EXPECT_EQ(*HashTensor(again, again.tensors[0]), *HashTensor(model(), model().tensors[0]));
+}
+
+}  // namespace
+}  // namespace pthview::testing
