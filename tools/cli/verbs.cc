@@ -24,6 +24,8 @@ constexpr Option kOptions[] = {
     {"reverse", 0, kFlag, "", "the other way round"},
     {"depth", 0, kValue, "N", "levels of modules to show"},
     {"slice", 0, kValue, "SLICE", "the part to show, as in Python: 0,:,3:5"},
+    {"strict", 0, kFlag, "", "count unknown code, and what could not be looked at, as dangerous"},
+    {"sarif", 0, kFlag, "", "one SARIF 2.1.0 document on standard output"},
     {"output", 'o', kValue, "OUT", "the file to write (`-`: standard output)"},
     {"to", 0, kValue, "FORMAT", "onnx or json; else OUT's extension decides"},
     {"force", 0, kFlag, "", "replace OUT when it exists"},
@@ -42,6 +44,7 @@ constexpr std::string_view kListOptions[] = {"json", "all",  "part",    "include
                                              "hash", "sort", "reverse", PTHVIEW_COMMON};
 constexpr std::string_view kTreeOptions[] = {"json", "depth", "part", PTHVIEW_COMMON};
 constexpr std::string_view kShowOptions[] = {"json", "slice", "hash", PTHVIEW_COMMON};
+constexpr std::string_view kScanOptions[] = {"json", "sarif", "strict", PTHVIEW_COMMON};
 constexpr std::string_view kConvertOptions[] = {"output", "to",   "force",   "weights", "data", "graph",
                                                 "all",    "part", "include", "exclude", "json", PTHVIEW_COMMON};
 constexpr std::string_view kServeOptions[] = {"port", "no-open", "watch", "quiet"};
@@ -67,6 +70,11 @@ constexpr std::string_view kShowExamples[] = {
     "pthview show model.pth 'layer1.*.bias'",
     "pthview show checkpoint.pth epoch",
 };
+constexpr std::string_view kScanExamples[] = {
+    "pthview scan model.pth && python train.py --resume model.pth",
+    "pthview scan --strict downloads/  # every file below",
+    "pthview scan --sarif *.pt > scan.sarif",
+};
 constexpr std::string_view kConvertExamples[] = {
     "pthview convert model.pth -o model.onnx",
     "pthview convert big.pth -o big.onnx --weights in-place  # milliseconds: nothing is copied",
@@ -91,6 +99,10 @@ constexpr Verb kVerbs[] = {
     {"show", "FILE NAME", "one tensor or plain value: facts, values, statistics",
      "NAME is an exact name or path; else a module (all below it); else a glob; else a part of a name.", kShowExamples,
      kShowOptions, 2, 2, RunShow},
+    {"scan", "FILE...", "what loading a file with Python could run, without running it",
+     "Exit status 1 when something known to be dangerous is found (with --strict, unknown code too). A list of what is\n"
+     "dangerous is never complete: that nothing was found proves nothing.",
+     kScanExamples, kScanOptions, 1, SIZE_MAX, RunScan},
     {"convert", "FILE -o OUT", "write the file as ONNX or annotated JSON", "", kConvertExamples, kConvertOptions, 1, 1,
      RunConvert},
     {"serve", "[FILE...]", "look at architecture and weights in the browser", "Without FILE a small sample is shown.",

@@ -15,6 +15,7 @@ int RunInfo(const Arguments& arguments);
 int RunList(const Arguments& arguments);
 int RunTree(const Arguments& arguments);
 int RunShow(const Arguments& arguments);
+int RunScan(const Arguments& arguments);
 int RunConvert(const Arguments& arguments);
 int RunServe(const Arguments& arguments);
 int RunPlugins(const Arguments& arguments);

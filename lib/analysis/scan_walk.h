@@ -1,0 +1,81 @@
+// The walk of scan over whatever stands inside a file. For scan*.cc only; users include scan.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lib/analysis/scan.h"
+#include "lib/analysis/scan_pickle.h"
+#include "lib/base/finding.h"
+#include "lib/base/source.h"
+#include "lib/container/inflate_prefix.h"
+#include "lib/container/zip.h"
+
+namespace pthview {
+
+// Bytes that may be a file of their own: the file itself, a record, a member, a byte string.
+struct ScanTarget {
+  std::shared_ptr<const ByteSource> source;
+  std::string record;                 // as CodeUse::record
+  std::optional<uint64_t> file_base;  // where its first byte stands in the file, when it stands there as it is
+  int depth = 0;                      // files around it
+  bool file = true;    // a file of its own, so that an archive may stand anywhere in it; else only at its start
+  bool named = false;  // its name says that it is a pickle
+};
+
+class ScanWalker {
+ public:
+  ScanWalker(ScanReport* report, uint64_t file_size);
+
+  // True when it was of a kind that is looked into.
+  bool Visit(const ScanTarget& target);
+  // Moves the findings into the report.
+  void Finish();
+  // Why an archive could not be opened, when that is all there is to say.
+  std::optional<Error>& error() { return error_; }
+
+ private:
+  // scan_walk.cc
+  bool VisitWrapped(const ScanTarget& target, InflatedPrefix inflated, const std::string& name);
+  bool VisitTar(const ScanTarget& target);
+  bool VisitNumpy(const ScanTarget& target, std::span<const std::byte> head);
+  void AddNative(const ScanTarget& target);
+  void AddSource(const ScanTarget& target, bool torchscript);
+  bool Afford(const ScanTarget& target, uint64_t bytes);
+  void Unread(const ScanTarget& target, std::string_view code, std::string text);
+
+  // scan_pickles.cc
+  bool VisitPickles(const ScanTarget& target, uint64_t offset);
+  void SearchPickles(const ScanTarget& target);
+  void VisitLiteral(const ScanTarget& target, const ScanLiteral& literal);
+  void AddRows(const ScanTarget& target, std::vector<CodeUse> rows);
+
+  // scan_zip.cc
+  bool VisitZip(const ScanTarget& target);
+  void VisitRecords(const ScanTarget& target, const ZipArchive& zip, bool tricks);
+  void VisitRecord(const ScanTarget& target, const ZipRecord& record, uint16_t method, bool torchscript);
+  // Records that only their local headers in `ranges` tell of; `known`: where the data of the others begins.
+  void VisitHidden(const ScanTarget& target, std::span<const std::pair<uint64_t, uint64_t>> ranges,
+                   std::set<uint64_t> known);
+  void CheckCrc(const ScanTarget& target, const ByteSource& bytes, uint32_t crc);
+
+  ScanTarget Inside(const ScanTarget& target, std::shared_ptr<const ByteSource> source, std::string_view name) const;
+
+  ScanReport* report_;
+  Findings findings_;
+  std::optional<Error> error_;
+  // Bytes that may still be looked at: a few times the file's, so that overlaps and bombs end.
+  uint64_t budget_;
+  uint64_t inflate_limit_;  // for one piece
+  bool looked_ = false;     // set whenever code or pickles were found: tells CheckCrc what matters
+};
+
+}  // namespace pthview

@@ -1,0 +1,258 @@
+// pthview scan: what loading a file with Python could run.
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "lib/analysis/scan.h"
+#include "lib/base/escape.h"
+#include "tools/cli/console.h"
+#include "tools/cli/json_rows.h"
+#include "tools/cli/scan_sarif.h"
+#include "tools/cli/verbs.h"
+
+namespace pthview {
+namespace {
+
+constexpr size_t kRowsShown = 20;
+constexpr size_t kGroupOf = 4;  // unknown names of one package are told apart up to here
+
+std::string_view Verdict(const ScanReport& report) {
+  if (report.Count(Judgement::kDangerous) > 0) return "dangerous";
+  if (report.Count(Judgement::kUnknown) > 0) return "unknown";
+  return "data";
+}
+
+std::string Plural(uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", WithCommas(count), what, count == 1 ? "" : "s");
+}
+
+void PrintRow(Output& out, std::string_view label, const std::string& shown, std::string_view text) {
+  out << "  " << shown << std::string(std::max<size_t>(11, label.size() + 1) - label.size(), ' ')
+      << EscapeForTerminal(text) << "\n";
+}
+
+void PrintDangerous(Output& out, const Style& style, const ScanReport& report) {
+  size_t shown = 0;
+  uint64_t count = 0;
+  for (const CodeUse& use : report.code) {
+    if (use.judgement != Judgement::kDangerous) continue;
+    if (++count > kRowsShown) continue;
+    PrintRow(out, "dangerous", style.Red("dangerous"), Describe(use));
+    ++shown;
+  }
+  if (count > shown) PrintRow(out, "", "", fmt::format("{} more; --json has them all", WithCommas(count - shown)));
+}
+
+// By package: forty classes of one project are one line.
+void PrintUnknown(Output& out, const Style& style, const ScanReport& report) {
+  std::map<std::string_view, std::vector<const CodeUse*>> groups;
+  for (const CodeUse& use : report.code) {
+    if (use.judgement != Judgement::kUnknown) continue;
+    const std::string_view module = use.module.empty() ? std::string_view(use.name) : std::string_view(use.module);
+    groups[module.substr(0, module.find('.'))].push_back(&use);
+  }
+  size_t lines = 0;
+  size_t hidden = 0;
+  for (const auto& [package, uses] : groups) {
+    const size_t apart = uses.size() <= kGroupOf ? uses.size() : 1;
+    for (size_t i = 0; i < apart; ++i) {
+      if (++lines > kRowsShown) {
+        ++hidden;
+        continue;
+      }
+      std::string text = Describe(*uses[i]);
+      if (apart < uses.size()) {
+        text += fmt::format("; and {} of {}", Plural(uses.size() - 1, "more name"), package);
+      }
+      PrintRow(out, "unknown", style.Yellow("unknown"), text);
+    }
+  }
+  if (hidden > 0) PrintRow(out, "", "", fmt::format("{} more; --json has them all", WithCommas(hidden)));
+}
+
+void PrintFindings(Output& out, const Style& style, const ScanReport& report) {
+  std::vector<const Finding*> order;
+  for (const Finding& finding : report.findings) order.push_back(&finding);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Finding* a, const Finding* b) { return a->severity > b->severity; });
+  for (size_t i = 0; i < order.size() && i < kRowsShown; ++i) {
+    const std::string severity(SeverityName(order[i]->severity));
+    PrintRow(out, severity, order[i]->severity >= Severity::kError ? style.Red(severity) : style.Yellow(severity),
+             (order[i]->where.empty() ? "" : order[i]->where + ": ") + order[i]->text);
+  }
+  if (order.size() > kRowsShown) {
+    PrintRow(out, "", "", fmt::format("{} more; --json has them all", WithCommas(order.size() - kRowsShown)));
+  }
+}
+
+void PrintText(Output& out, const Style& style, const ScanReport& report) {
+  const std::string_view verdict = Verdict(report);
+  out << style.Bold(EscapeForTerminal(report.file)) << ": "
+      << (verdict == "dangerous" ? style.Red("loading it runs what is known to be dangerous")
+          : verdict == "unknown" ? style.Yellow("loading it runs code that is not known")
+                                 : std::string("nothing but data is named in what was looked at"))
+      << "\n";
+  PrintDangerous(out, style, report);
+  PrintUnknown(out, style, report);
+  PrintFindings(out, style, report);
+  uint64_t sources = 0;
+  uint64_t bytes = 0;
+  for (const LookedAt& looked : report.looked_at) {
+    sources += looked.kind != "pickle" ? 1 : 0;
+    bytes += looked.bytes;
+  }
+  std::string text = fmt::format("{} with {}", Plural(report.pickles, "pickle"), Plural(report.globals, "global"));
+  if (sources > 0) text += ", " + Plural(sources, "source or library");
+  if (report.records > 0) text += ", " + Plural(report.records, "record");
+  text += fmt::format(": {} of {}", Plural(bytes, "byte"), WithCommas(report.size));
+  if (report.unread > 0)
+    text += fmt::format("; {} could not be looked at, or not to the end", WithCommas(report.unread));
+  PrintRow(out, "looked at", "looked at", text);
+}
+
+void WriteUse(JsonWriter& json, const CodeUse& use) {
+  json.BeginObject();
+  json.Key("module").String(use.module);
+  json.Key("name").String(use.name);
+  json.Key("judgement").String(JudgementName(use.judgement));
+  json.Key("record").String(use.record);
+  json.Key("how").String(CodeSourceName(use.source));
+  json.Key("byte").Uint(use.position);
+  if (use.file_position) json.Key("file_byte").Uint(*use.file_position);
+  if (use.call != CodeCall::kNone) {
+    json.Key("call").String(CodeCallName(use.call));
+    json.Key("call_byte").Uint(use.called_at);
+  }
+  json.Key("times").Uint(use.times);
+  if (!use.remark.empty()) json.Key("remark").String(use.remark);
+  json.EndObject();
+}
+
+void WriteReport(JsonWriter& json, Output& out, const ScanReport& report) {
+  json.BeginObject();
+  json.Key("file").String(report.file);
+  json.Key("verdict").String(Verdict(report));
+  json.Key("bytes").Uint(report.size);
+  json.Key("containers").BeginArray();
+  for (const std::string& wrapper : report.wrappers) json.String(wrapper);
+  json.EndArray();
+  json.Key("counts").BeginObject();
+  json.Key("pickles").Uint(report.pickles).Key("globals").Uint(report.globals).Key("records").Uint(report.records);
+  for (Judgement judgement : {Judgement::kData, Judgement::kUnknown, Judgement::kDangerous}) {
+    json.Key(JudgementName(judgement)).Uint(report.Count(judgement));
+  }
+  json.Key("unread").Uint(report.unread).EndObject();
+  json.Key("code").BeginArray();
+  for (const CodeUse& use : report.code) {
+    WriteUse(json, use);
+    out.MaybeFlush();
+  }
+  json.EndArray();
+  json.Key("looked_at").BeginArray();
+  for (const LookedAt& looked : report.looked_at) {
+    json.BeginObject().Key("record").String(looked.record).Key("kind").String(looked.kind);
+    json.Key("bytes").Uint(looked.bytes);
+    if (looked.kind == "pickle") {
+      json.Key("pickles").Uint(looked.pickles).Key("globals").Uint(looked.globals).Key("whole").Bool(looked.whole);
+    }
+    json.EndObject();
+    out.MaybeFlush();
+  }
+  json.EndArray();
+  json.Key("findings");
+  WriteFindings(json, report.findings);
+  json.EndObject();
+}
+
+// A directory stands for the files below it. Links are not followed.
+std::vector<std::string> FilesBelow(const std::string& path) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    std::error_code ignored;
+    if (at->is_regular_file(ignored) && !at->is_symlink(ignored)) files.push_back(at->path().string());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+int RunScan(const Arguments& arguments) {
+  const bool as_json = arguments.Flag("json");
+  const bool as_sarif = arguments.Flag("sarif");
+  const bool strict = arguments.Flag("strict");
+  if (as_json && as_sarif) {
+    PrintError(Error{.code = ErrorCode::kUsage, .message = "--json and --sarif exclude each other"});
+    return kExitError;
+  }
+  Output out;
+  const Style style(UseColor(arguments));
+  JsonWriter json(&out.buffer());
+  std::vector<ScanReport> reports;
+  std::vector<Error> errors;
+  bool refused = false;
+  uint64_t skipped = 0;
+  if (as_json) json.BeginObject().Key("schema").String("pthview.scan/1").Key("files").BeginArray();
+  const auto scan = [&](const std::string& file, bool inside) {
+    auto report = Scan(file);
+    if (!report) {
+      if (inside && report.error().code == ErrorCode::kUnrecognized) {
+        ++skipped;
+        return;
+      }
+      Error error = std::move(report).error();
+      if (error.file.empty()) error.file = file;
+      out.Flush();
+      PrintError(error);
+      if (as_json) {
+        json.BeginObject().Key("file").String(file).Key("error");
+        WriteError(json, error);
+        json.EndObject();
+      }
+      errors.push_back(std::move(error));
+      return;
+    }
+    refused = refused || report->Count(Judgement::kDangerous) > 0 ||
+              (strict && (report->Count(Judgement::kUnknown) > 0 || report->unread > 0));
+    if (as_sarif) {
+      reports.push_back(std::move(*report));
+    } else if (as_json) {
+      WriteReport(json, out, *report);
+    } else {
+      PrintText(out, style, *report);
+    }
+  };
+  for (const std::string& path : arguments.files) {
+    std::error_code ignored;
+    const bool directory = std::filesystem::is_directory(path, ignored);
+    if (!directory) {
+      scan(path, false);
+      continue;
+    }
+    const uint64_t before = skipped;
+    const std::vector<std::string> files = FilesBelow(path);
+    for (const std::string& file : files) scan(file, true);
+    if (skipped - before == files.size()) {
+      Error error{.code = ErrorCode::kUnrecognized,
+                  .message = "the directory holds no file that is a pickle, an archive or code known here",
+                  .file = path};
+      PrintError(error);
+      errors.push_back(std::move(error));
+    } else if (skipped > before) {
+      PrintNote(arguments, fmt::format("{}: {} of no kind that is looked into", EscapeForTerminal(path),
+                                       Plural(skipped - before, "file")));
+    }
+  }
+  if (as_json) {
+    json.EndArray().EndObject();
+    out << "\n";
+  }
+  if (as_sarif) out << ScanSarif(reports, errors, strict) << "\n";
+  return !errors.empty() ? kExitError : refused ? kExitNo : kExitOk;
+}
+
+}  // namespace pthview
