@@ -10,6 +10,7 @@
 
 #include "lib/analysis/suggest.h"
 #include "lib/base/output_file.h"
+#include "plugins/host/plugin_formats.h"
 #include "tools/cli/console.h"
 #include "tools/cli/verbs.h"
 #include "tools/cli/version.h"
@@ -73,6 +74,7 @@ int Main(std::span<char* const> arguments) {
     PrintError(parsed.error());
     return kExitError;
   }
+  AddFormatProvider(plugins::PluginFormats(!parsed->Flag("quiet") && !parsed->Flag("no-progress")));
   return verb->run(*parsed);
 }
 

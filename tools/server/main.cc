@@ -15,6 +15,7 @@
 #include <spawn.h>
 
 #include "lib/base/escape.h"
+#include "plugins/host/plugin_formats.h"
 #include "tools/server/api.h"
 #include "tools/server/options.h"
 #include "tools/server/server.h"
@@ -78,6 +79,7 @@ int Serve(const Options& options) {
 
   Result<Assets> assets = Assets::Load(FindAssetFolders());
   if (!assets) return Fail(assets.error());
+  AddFormatProvider(plugins::PluginFormats(/*show_progress=*/false));
   Sessions sessions(options.files);
   EventHub events;
   Watcher watcher(&sessions, &events);
