@@ -29,10 +29,12 @@ const Format* const kFormats[] = {
     &kSharded,
     &kDcp,
     &kDeepSpeed,
+    &kBarePickle,
     &kGzip,
     &kXz,
     &kTarBag,
     &kZipBag,
+    &kAnnotatedJson,
 };
 
 std::vector<FormatProvider>& Providers() {

@@ -28,7 +28,11 @@ std::optional<bool> BoolOf(Value value) {
 }  // namespace
 
 TensorReader::TensorReader(const TorchPickle& file, ModelBuilder& builder, NestedStorageReader nested)
-    : file_(file), tree_(file.tree), builder_(builder), nested_(std::move(nested)) {}
+    : file_(file),
+      tree_(file.tree),
+      builder_(builder),
+      nested_(std::move(nested)),
+      component_budget_(static_cast<int64_t>(file.tree.end / 16 + 4096)) {}
 
 GlobalMeaning TensorReader::MeaningOf(Value callable) const {
   if (callable.Is(Kind::kGlobal)) return file_.meanings[callable.index];
@@ -129,8 +133,7 @@ std::optional<Tensor> TensorReader::ReadObject(const Object& object, int depth) 
       if (args.size() == 1 && args[0].Is(Kind::kList)) return FromPythonList(meaning.dtype, args[0]);
       return std::nullopt;
     case kLoadFromBytes: {
-      if (args.empty() || !args[0].IsText()) return std::nullopt;
-      auto row = nested_(args[0].Text(), file_.depth + 1);
+      auto row = Nested(args);
       return row ? std::optional(BareStorage(*row)) : std::nullopt;
     }
     default: return Rebuild(meaning, args, depth);
@@ -138,6 +141,7 @@ std::optional<Tensor> TensorReader::ReadObject(const Object& object, int depth) 
 }
 
 std::optional<Tensor> TensorReader::Rebuild(GlobalMeaning meaning, Args args, int depth) {
+  if (depth > kMaxDepth) return std::nullopt;  // functions that name themselves as what to call
   switch (meaning.kind) {
     case kRebuildTensor:
     case kRebuildTensorV2:
@@ -263,7 +267,8 @@ Tensor TensorReader::BareStorage(const StorageRow& row) {
   return builder_.Check(draft, where_);
 }
 
-std::optional<StorageRow> TensorReader::StorageOf(Value value) {
+std::optional<StorageRow> TensorReader::StorageOf(Value value, int depth) {
+  if (depth > kMaxDepth) return std::nullopt;
   if (value.Is(Kind::kPersistent)) {
     const StorageRow& row = file_.storages[value.index];
     if (row.is_storage) return row;
@@ -274,15 +279,31 @@ std::optional<StorageRow> TensorReader::StorageOf(Value value) {
   GlobalKind kind = MeaningOf(object.callable).kind;
   Args args = tree_.Sequence(object.args);
   // TypedStorage(wrap_storage=..., dtype=...) is pickled with its untyped storage first.
-  if (kind == kStorageClass && !args.empty()) return StorageOf(args[0]);
-  if (kind != kLoadFromBytes || args.empty() || !args[0].IsText()) return std::nullopt;
+  if (kind == kStorageClass && !args.empty()) return StorageOf(args[0], depth + 1);
+  if (kind != kLoadFromBytes) return std::nullopt;
   uint64_t identity = pickle::Tree::Identity(value);
   for (const auto& [known, row] : nested_cache_) {
     if (known == identity) return row;
   }
-  auto row = nested_(args[0].Text(), file_.depth + 1);
+  auto row = Nested(args);
   nested_cache_.emplace_back(identity, row);
   return row;
+}
+
+// Protocols 0 to 2 have no bytes: they stand as `_codecs.encode(text, 'latin1')`.
+std::optional<StorageRow> TensorReader::Nested(Args args) {
+  if (args.empty()) return std::nullopt;
+  if (args[0].IsText()) return nested_(args[0].Text(), file_.depth + 1);
+  auto [at, is_new] = decoded_.try_emplace(pickle::Tree::Identity(args[0]));
+  if (is_new && args[0].Is(Kind::kObject)) {
+    Args text = tree_.Sequence(tree_.ObjectOf(args[0]).args);
+    decoded_bytes_ += text.empty() ? 0 : text[0].length;
+    // Texts of their own cannot be more than the pickle is; one text in many calls could.
+    if (decoded_bytes_ > tree_.end) return std::nullopt;
+    at->second = BytesOf(tree_, file_.meanings, args[0]).value_or(std::vector<std::byte>());
+  }
+  if (at->second.empty()) return std::nullopt;
+  return nested_({reinterpret_cast<const char*>(at->second.data()), at->second.size()}, file_.depth + 1);
 }
 
 bool TensorReader::Ints(Value sequence, std::vector<int64_t>* out) {

@@ -96,7 +96,8 @@ class Bag {
     }
     if (found_.empty()) {
       return Error{.code = ErrorCode::kUnrecognized,
-                   .message = fmt::format("a {} archive without a checkpoint in it", what_),
+                   .message = fmt::format("a {} archive without a checkpoint in it{}", what_,
+                                          what_ == "zip" ? " (no data.pkl)" : ""),
                    .hint = fmt::format("see what it holds with `{}`", what_ == "zip" ? "unzip -l" : "tar -tf")};
     }
     std::string text;

@@ -1,0 +1,69 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/container/tar_builder.h"
+#include "tests/unit/container/zip_builder.h"
+#include "tests/unit/formats/open_memory.h"
+#include "tests/unit/formats/safetensors_builder.h"
+
+namespace pthview {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const std::string kFile = Safetensors(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "1");
+
+std::string Gzip(std::string_view data) { return RawDeflate(data, MAX_WBITS + 16); }
+
+TEST(Wrapped, OneMemberIsOpenedAsItself) {
+  auto model = OpenBytes(Tar({{"notes.txt", std::string(100, 'x')}, {"w.safetensors", kFile}}));
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(model->format, "tar");
+  EXPECT_EQ(model->format_text, "safetensors, in tar");
+  EXPECT_EQ(model->tensors.at(0).path, "w");
+  EXPECT_EQ(model->tensors[0].data, DataState::kPresent);
+  EXPECT_THAT(CodesOf(*model), ElementsAre("wrapped"));
+}
+
+TEST(Wrapped, SeveralMembersAreTheirParts) {
+  auto model = OpenBytes(Gzip(Tar({{"a", kFile}, {"../b", kFile}})));
+  ASSERT_TRUE(model) << model.error().message;
+  ASSERT_EQ(model->tensors.size(), 2u);
+  EXPECT_EQ(model->tensors[0].path, "a.w");
+  EXPECT_EQ(model->tensors[1].path, "[\"../b\"].w");
+  EXPECT_EQ(model->parts[1].path, "[\"../b\"]");
+}
+
+TEST(Wrapped, BrokenMembersAreFindings) {
+  auto model = OpenBytes(Tar({{"good", kFile}, {"bad", kFile.substr(0, 30)}}));
+  ASSERT_TRUE(model);
+  EXPECT_THAT(CodesOf(*model), ElementsAre("bag-member", "wrapped"));
+}
+
+TEST(Wrapped, SaysWhenThereIsNothingInside) {
+  auto model = OpenBytes(Tar({{"notes.txt", std::string(100, 'x')}}));
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, ErrorCode::kUnrecognized);
+  EXPECT_THAT(model.error().message, HasSubstr("tar"));
+  EXPECT_THAT(OpenBytes(Gzip("only some text that is no checkpoint")).error().message, HasSubstr("gzip"));
+}
+
+TEST(Wrapped, StopsAtFilesInsideFilesInsideFiles) {
+  std::string file = kFile;
+  for (int i = 0; i < 3; ++i) file = Gzip(file);
+  EXPECT_TRUE(OpenBytes(file));
+  for (int i = 0; i < 10; ++i) file = Gzip(file);
+  auto model = OpenBytes(file);
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, ErrorCode::kLimit);
+}
+
+TEST(Wrapped, ABombIsNotUnpacked) {
+  auto model = OpenBytes(Gzip(std::string(size_t{80} << 20, '\0')));
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, ErrorCode::kLimit);
+}
+
+}  // namespace
+}  // namespace pthview
