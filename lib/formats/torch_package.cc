@@ -85,7 +85,9 @@ class Package {
     for (Value id : file->tree.persistent_ids()) NoteScript(*file, id, path);
     Value root = file->tree.root;
     if (root.Is(Kind::kPersistent) && ScriptId(*file, file->tree.PersistentId(root))) return;  // nothing else is in it
-    WalkTorchPickle(*file, MakeNestedReader(builder_), builder_, {.path = path});
+    WalkOptions options{.path = path};
+    if (root.Is(Kind::kPersistent)) options.part_kind = PartKind::kModel;  // a torch.fx module
+    WalkTorchPickle(*file, MakeNestedReader(builder_), builder_, options);
   }
 
   static std::optional<std::string_view> ScriptId(const TorchPickle& file, Value id) {

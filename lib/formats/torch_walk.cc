@@ -99,7 +99,17 @@ void TorchWalk::Step() {
   Visit(child, segment.role, key_text, place);
 }
 
+Value TorchWalk::Untagged(Value value) const {
+  while (values_.ObjectKind(value) == GlobalKind::kRestoreTypeTag) {
+    auto args = tree_.Sequence(tree_.ObjectOf(value).args);
+    if (args.empty()) break;
+    value = args[0];
+  }
+  return value;
+}
+
 void TorchWalk::Visit(Value value, WalkRole role, std::string_view key, Place place) {
+  value = Untagged(value);
   if (place.sections) EnterSection(value, key, place);
   if (tensors_.IsTensor(value)) {
     if (AddTensor(value, role, key, place)) return;
@@ -177,7 +187,9 @@ bool TorchWalk::Describe(Value value, WalkRole role, std::string_view key, const
       return AddPlainRow(PlainKind::kEmpty, value.Is(Kind::kTuple) ? "()" : "[]", {}, role, key, place), false;
     }
     if (std::all_of(items->begin(), items->end(), TorchValues::IsScalar)) {
-      return AddPlainRow(PlainKind::kSequence, pickle::Print(tree_, value, text_budget_), {}, role, key, place), false;
+      return AddPlainRow(PlainKind::kSequence, pickle::Print(tree_, PlainList(value), text_budget_), {}, role, key,
+                         place),
+             false;
     }
     frame->Add(WalkRole::kEntries, *items);
     return true;
@@ -186,8 +198,29 @@ bool TorchWalk::Describe(Value value, WalkRole role, std::string_view key, const
     DescribeObject(value, role, key, place, frame);
     return true;
   }
+  if (value.Is(Kind::kPersistent) && DescribePackaged(value, key, place, frame)) return true;
   AddPlainRow(PlainKind::kObject, pickle::Print(tree_, value, 400), {}, role, key, place);
   return false;
+}
+
+Value TorchWalk::PlainList(Value value) const {
+  GlobalKind kind = values_.ObjectKind(value);
+  bool typed = kind == GlobalKind::kIntList || kind == GlobalKind::kDoubleList || kind == GlobalKind::kBoolList;
+  return typed ? tree_.Sequence(tree_.ObjectOf(value).args)[0] : value;
+}
+
+bool TorchWalk::DescribePackaged(Value value, std::string_view key, const Place& place, WalkFrame* frame) {
+  auto id = tree_.Sequence(tree_.PersistentId(value));
+  if (id.size() < 3 || !id[0].IsText() || id[0].Text() != "reduce_package") return false;
+  auto args = tree_.Sequence(id.back());
+  if (args.empty()) return false;
+  auto attributes = values_.Pairs(args[0]);
+  if (!attributes || TorchValues::Find(*attributes, "_modules") == nullptr) {
+    frame->Add(WalkRole::kArguments, args);
+    return true;
+  }
+  DescribeModule({"torch.fx.graph_module", "GraphModule", {}}, *attributes, key, place, frame);
+  return true;
 }
 
 void TorchWalk::DescribeObject(Value value, WalkRole role, std::string_view key, const Place& place, WalkFrame* frame) {
@@ -196,14 +229,17 @@ void TorchWalk::DescribeObject(Value value, WalkRole role, std::string_view key,
   auto attributes = values_.Attributes(object);
   auto args = tree_.Sequence(object.args);
   GlobalKind kind = values_.ObjectKind(value);
-  if (kind == GlobalKind::kRestoreTypeTag && !args.empty()) {  // (value, "List[int]")
-    frame->Add(WalkRole::kEntries, args.first(1));
-    return;
-  }
   if (rules_.IsModule(value)) return DescribeModule(type, *attributes, key, place, frame);
   if (type.module.starts_with("__torch__") && attributes) {
     frame->module = AddModule(type, *attributes, key, place);
     frame->Add(WalkRole::kScriptAttributes, *attributes);
+    return;
+  }
+  // A TorchScript module with __getstate__ (quantized layers): the state is a tuple of its own making.
+  bool own_state = type.module.starts_with("__torch__") && !type.module.starts_with("__torch__.torch.classes");
+  if (auto state = object.has_state && own_state ? values_.Items(object.state) : std::nullopt) {
+    frame->module = AddModule(type, {}, key, place);
+    frame->Add(WalkRole::kEntries, *state);
     return;
   }
   AddPlainRow(PlainKind::kObject, pickle::Print(tree_, value, 400), type.Full(), role, key, place);

@@ -107,6 +107,14 @@ class TorchWalk {
     return value.Is(pickle::Kind::kObject) && tree_.ObjectOf(value).has_state;
   }
 
+  // What TorchScript's pickler wraps in restore_type_tag(value, "List[int]").
+  pickle::Value Untagged(pickle::Value value) const;
+  // The list inside build_intlist([1, 2]) and its like.
+  pickle::Value PlainList(pickle::Value value) const;
+  // torch.package's persistent id ('reduce_package', id, function, args): a torch.fx module whose attributes are the
+  // first argument, or anything else.
+  bool DescribePackaged(pickle::Value value, std::string_view key, const Place& place, WalkFrame* frame);
+
   void DescribeObject(pickle::Value value, WalkRole role, std::string_view key, const Place& place, WalkFrame* frame);
   static bool OfTraining(PartKind kind) { return kind == PartKind::kOptimizer || kind == PartKind::kScheduler; }
 

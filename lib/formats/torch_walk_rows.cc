@@ -138,7 +138,8 @@ void TorchWalk::AddPlainRow(PlainKind kind, std::string_view text, std::string_v
   if (!Spend(path_.size() + text.size())) return;
   bool of_module = role == WalkRole::kModuleAttributes || role == WalkRole::kScriptAttributes;
   if (of_module && place.module != kNone && kind != PlainKind::kEmpty) {
-    if (role == WalkRole::kScriptAttributes && key == "training") return;
+    bool internal = key == "training" || key == "_is_full_backward_hook";
+    if (role == WalkRole::kScriptAttributes && internal) return;
     model_.modules[place.module].attributes.push_back({EscapeName(key), std::string(text), Origin::kRecorded});
     return;
   }
