@@ -65,14 +65,22 @@ Status JsonText::String(std::string* text, bool* is_base64) {
   Append(text, Next());
   size_t begin = text == nullptr ? 0 : text->size();
   for (;;) {
-    int c = Next();
-    if (c == kEnd) return Wrong("a string has no end");
-    Append(text, c);
-    if (c == '"') break;
-    if (c != '\\') continue;
-    c = Next();
-    if (c == kEnd) return Wrong("a string has no end");
-    Append(text, c);
+    if (Peek() == kEnd) return Wrong("a string has no end");
+    // As far as the next quote or backslash of the block: a string may be larger than memory.
+    const auto* from = reinterpret_cast<const char*>(block_.data() + next_);
+    size_t length = block_.size() - next_;
+    for (char special : {'"', '\\'}) {
+      const void* found = std::memchr(from, special, length);
+      if (found != nullptr) length = static_cast<size_t>(static_cast<const char*>(found) - from);
+    }
+    if (text != nullptr) text->append(from, length);
+    next_ += length;
+    if (next_ == block_.size()) continue;
+    int special = Next();
+    Append(text, special);
+    if (special == '"') break;
+    if (Peek() == kEnd) return Wrong("a string has no end");
+    Append(text, Next());
   }
   *is_base64 = text != nullptr && std::string_view(*text).substr(begin - 1) == kLeftOut;
   return Ok();
