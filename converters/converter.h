@@ -14,25 +14,25 @@
 namespace pthview {
 
 struct ConvertOptions {
-  std::string output;                          // path of the main output file, or "-" for standard output
-  bool force = false;                          // replace an existing output
-  std::string weights = "inline";              // onnx: inline | external | in-place
-  std::string data = "none";                   // json: none | base64 | file
-  std::string graph = "auto";                  // onnx: auto | recorded | inferred
-  int opset = 0;                               // onnx: 0 = the default
-  Progress* progress = nullptr;                // may be null
+  std::string output;              // path of the main output file, or "-" for standard output
+  bool force = false;              // replace an existing output
+  std::string weights = "inline";  // onnx: inline | external | in-place
+  std::string data = "none";       // json: none | base64 | file
+  std::string graph = "auto";      // onnx: auto | recorded | inferred
+  int opset = 0;                   // onnx: 0 = the default
+  Progress* progress = nullptr;    // may be null
 };
 
 struct ConvertReport {
-  std::vector<std::string> outputs;   // files written
-  uint64_t bytes = 0;                 // written in all
-  std::vector<std::string> notes;     // what was assumed, changed or left out: one line each, for stderr
+  std::vector<std::string> outputs;  // files written
+  uint64_t bytes = 0;                // written in all
+  std::vector<std::string> notes;    // what was assumed, changed or left out: one line each, for stderr
 };
 
 struct Converter {
-  std::string_view name;                          // "onnx"
-  std::string_view text;                          // one line for `pthview plugins` and help
-  std::span<const std::string_view> extensions;   // {".onnx"}
+  std::string_view name;                         // "onnx"
+  std::string_view text;                         // one line for `pthview plugins` and help
+  std::span<const std::string_view> extensions;  // {".onnx"}
   // `tensors` selects rows of model.tensors, in order (the CLI's --part/--include/--exclude/--all have been applied).
   // May add inferred structure to the model.
   Result<ConvertReport> (*write)(Model& model, std::span<const Index> tensors, const ConvertOptions& options);
