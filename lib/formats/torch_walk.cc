@@ -100,7 +100,8 @@ void TorchWalk::Step() {
 }
 
 Value TorchWalk::Untagged(Value value) const {
-  while (values_.ObjectKind(value) == GlobalKind::kRestoreTypeTag) {
+  // One tag is what is written; a call may be made its own argument.
+  for (int tags = 0; tags < 16 && values_.ObjectKind(value) == GlobalKind::kRestoreTypeTag; ++tags) {
     auto args = tree_.Sequence(tree_.ObjectOf(value).args);
     if (args.empty()) break;
     value = args[0];
