@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -231,6 +231,40 @@ served('with --watch a changed file is drawn again', ['small.pth'], async (page)
         make();
     }
 }, { flags: ['--watch'] });
+
+served('unfolded blocks do not wait one after another', ['small.pth'], async (page) => {
+    // One redraw asks for Netron's three frames before it animates, however many blocks are unfolded.
+    const [waits, blocks] = await page.evaluate(async () => {
+        const view = window.__view__;
+        const { Graph } = window.exports.view;
+        const unfold = (level) => level.nodes.filter((node) => node.block).forEach((node) => {
+            view.target.blocks.add(node.block);
+            unfold(node.block);
+        });
+        unfold(view.activeTarget);
+        let [waiting, waits] = [true, 0];
+        const request = window.requestAnimationFrame;
+        window.requestAnimationFrame = (callback) => {
+            waits += waiting ? 1 : 0;
+            return request.call(window, callback);
+        };
+        const restore = Graph.prototype.restore;
+        Graph.prototype.restore = function stop(state) {
+            waiting = false; // what follows is animation
+            return restore.call(this, state);
+        };
+        await view.refresh();
+        return [waits, view.target.blocks.size];
+    });
+    assert.ok(blocks >= 2, `${blocks} blocks`);
+    assert.equal(waits, 3);
+});
+
+test('no file but message.js stands in place of one of Netron\'s', () => {
+    const viewer = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'plugins', 'netron');
+    const served = readdirSync(viewer).filter((name) => /\.(js|css)$/.test(name));
+    assert.deepEqual(served.filter((name) => !name.startsWith('pthview')), ['message.js']);
+});
 
 test('Ctrl-C ends the server within a second while a page is open', async () => {
     const server = await startServer(binary, [file('small.pth'), '--watch']);
