@@ -9,7 +9,7 @@ namespace pthview {
 
 class PathBudget {
  public:
-  explicit PathBudget(uint64_t file_bytes) : left_(file_bytes * 32 + (uint64_t{4} << 20)) {}
+  explicit PathBudget(uint64_t file_bytes) : left_(file_bytes * 8 + (uint64_t{4} << 20)) {}
 
   // False when no path of `length` more bytes may be made; from then on always.
   bool Take(size_t length) {
