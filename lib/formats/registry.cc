@@ -7,6 +7,7 @@
 
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
+#include "lib/formats/optimizer_names.h"
 #include "lib/formats/unrecognized.h"
 
 namespace pthview {
@@ -16,25 +17,13 @@ constexpr size_t kHeadBytes = 4096;
 
 constexpr int kMaxDepth = 4;
 
+// Rows that score less take in much that is not theirs (any zip, any pickle): providers are asked before them.
+constexpr int kWeak = 20;
+
 const Format* const kFormats[] = {
-    &kTorchZip,
-    &kTorchLegacy,
-    &kTorchTar,
-    &kTorchScript,
-    &kTorchScriptOld,
-    &kMobileFlatbuffer,
-    &kTorchPackage,
-    &kPt2,
-    &kSafetensors,
-    &kSharded,
-    &kDcp,
-    &kDeepSpeed,
-    &kBarePickle,
-    &kGzip,
-    &kXz,
-    &kTarBag,
-    &kZipBag,
-    &kAnnotatedJson,
+    &kTorchZip, &kTorchLegacy, &kTorchTar, &kTorchScript,   &kTorchScriptOld, &kMobileFlatbuffer, &kTorchPackage,
+    &kPt2,      &kSafetensors, &kSharded,  &kDcp,           &kDeepSpeed,      &kBarePickle,       &kGzip,
+    &kXz,       &kTarBag,      &kZipBag,   &kAnnotatedJson,
 };
 
 std::vector<FormatProvider>& Providers() {
@@ -64,7 +53,7 @@ Result<Model> OpenContextOf(OpenContext context, const OpenOptions& options) {
       best_score = score;
     }
   }
-  if (best == nullptr) {
+  if (best_score < kWeak) {
     for (const FormatProvider& provider : Providers()) {
       auto model = provider(context, options);
       if (!model) continue;
@@ -72,12 +61,14 @@ Result<Model> OpenContextOf(OpenContext context, const OpenOptions& options) {
       (*model)->file = path;
       return std::move(*model);
     }
-    return Unrecognized(context);
   }
+  if (best == nullptr) return Unrecognized(context);
+  const bool outermost = context.depth == 0;
   auto model = best->open(std::move(context), options);
   if (!model) return std::move(model).error().In(path);
   model->file = path;
   model->format = best->name;
+  if (outermost && options.structure) NameOptimizerStates(*model);
   return model;
 }
 
