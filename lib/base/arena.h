@@ -1,6 +1,7 @@
 // Arena: append-only memory whose addresses stay put, for the many small names and shapes of a model.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -50,15 +51,17 @@ class Arena {
   void* Allocate(size_t size, size_t alignment) {
     size_t skip = (alignment - reinterpret_cast<uintptr_t>(next_) % alignment) % alignment;
     if (size + skip > left_) {
-      size_t block = size + alignment > kBlock / 4 ? size + alignment : kBlock;
+      const bool own = size + alignment > block_ / 4;  // a large one gets a block of its own; the current block goes on
+      const size_t block = own ? size + alignment : block_;
       blocks_.push_back(std::make_unique_for_overwrite<char[]>(block));
       used_ += block;
-      if (block != kBlock) {  // a large one gets a block of its own; the current block goes on
+      if (own) {
         char* at = blocks_.back().get();
         return at + (alignment - reinterpret_cast<uintptr_t>(at) % alignment) % alignment;
       }
       next_ = blocks_.back().get();
       left_ = block;
+      block_ = std::min(block_ * 2, kLargestBlock);
       skip = (alignment - reinterpret_cast<uintptr_t>(next_) % alignment) % alignment;
     }
     char* at = next_ + skip;
@@ -77,7 +80,8 @@ class Arena {
   size_t bytes_used() const { return used_; }
 
  private:
-  static constexpr size_t kBlock = size_t{1} << 16;
+  static constexpr size_t kLargestBlock = size_t{2} << 20;
+  size_t block_ = size_t{1} << 16;  // the next one's size: small models stay small, large ones get large pages
   std::vector<std::unique_ptr<char[]>> blocks_;
   char* next_ = nullptr;
   size_t left_ = 0;

@@ -67,6 +67,8 @@ class ZipArchive {
   // first in the central directory is meant; torch (miniz) takes whichever its binary search meets, Python's zipfile
   // the last, and Open reports such names. Null when there is none.
   const ZipRecord* Find(std::string_view full_name) const;
+  // The same; `guess` is where the record probably stands in records(), which saves the look-up when it is right.
+  const ZipRecord* Find(std::string_view full_name, size_t guess) const;
   // By name below prefix(): FindInPrefix("data.pkl") finds "archive/data.pkl".
   const ZipRecord* FindInPrefix(std::string_view name) const;
 

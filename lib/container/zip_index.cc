@@ -80,11 +80,13 @@ uint32_t NameTable::Insert(uint32_t record) {
 uint32_t NameTable::Find(std::string_view name) const { return slots_[Probe(name, Hash(name))].record; }
 
 void ZipArchive::BuildIndex(Findings* findings) {
+  bool name_twins = false;
   const auto report_twin = [&](const ZipRecord& record) {
+    name_twins = true;
     findings->Add(Severity::kDanger, "zip-name-twins", zip::Where(record),
                   "Several records have this name. The first is read here; Python reads the last, torch either.");
   };
-  auto index = std::make_shared<Index>(Index{NameTable(records_, true), std::nullopt});
+  auto index = std::make_shared<Index>(Index{NameTable(records_, true), false, std::nullopt});
   bool case_twins = false;
   for (uint32_t i = 0; i < records_.size(); ++i) {
     const ZipRecord& first = records_[index->folded.Insert(i)];
@@ -106,6 +108,7 @@ void ZipArchive::BuildIndex(Findings* findings) {
       if (records_[index->folded.Find(records_[i].name)].name != records_[i].name) report_twin(records_[i]);
     }
   }
+  index->name_twins = name_twins;
   index_ = std::move(index);
 }
 
@@ -113,6 +116,11 @@ const ZipRecord* ZipArchive::Find(std::string_view full_name) const {
   uint32_t found = index_->exact ? index_->exact->Find(full_name) : NameTable::kNone;
   if (found == NameTable::kNone) found = index_->folded.Find(full_name);
   return found == NameTable::kNone ? nullptr : &records_[found];
+}
+
+const ZipRecord* ZipArchive::Find(std::string_view full_name, size_t guess) const {
+  if (guess < records_.size() && !index_->name_twins && records_[guess].name == full_name) return &records_[guess];
+  return Find(full_name);
 }
 
 const ZipRecord* ZipArchive::FindInPrefix(std::string_view name) const {

@@ -41,6 +41,7 @@ class NameTable {
 
 struct ZipArchive::Index {
   NameTable folded;
+  bool name_twins = false;         // several records have one and the same name
   std::optional<NameTable> exact;  // only when case alone tells some records apart
 };
 

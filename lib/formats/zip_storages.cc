@@ -18,6 +18,9 @@ std::string RecordText(const ZipArchive& zip, std::string_view name) {
 
 ZipStorages::ZipStorages(ModelBuilder& builder, Index source, const ZipArchive& zip, uint64_t base)
     : builder_(builder), source_(source), zip_(zip), base_(base), of_record_(zip.records().size(), kNone) {
+  // Once, at the size that most archives need: growing step by step would hold two tables for a while.
+  auto& storages = builder.model().storages;
+  if (storages.empty()) storages.reserve(zip.records().size());
   std::string order = RecordText(zip, "byteorder");
   if (order == "big") {
     big_endian_ = true;
@@ -34,7 +37,7 @@ StorageRow ZipStorages::Resolve(const StorageId& id, std::string_view device, st
   }
   StorageRow row{.dtype = id.dtype, .numel = id.numel, .device = device, .is_storage = true};
   name_.assign(full_folder_).append(id.key);
-  const ZipRecord* record = zip_.Find(name_);
+  const ZipRecord* record = zip_.Find(name_, guess_);
   if (record == nullptr) record = zip_.Find(name_ + ".storage");
   row.storage = record == nullptr ? Missing(id, device) : Of(*record, id, device);
   return row;
@@ -51,7 +54,9 @@ Index ZipStorages::Missing(const StorageId& id, std::string_view device) {
 }
 
 Index ZipStorages::Of(const ZipRecord& record, const StorageId& id, std::string_view device) {
-  Index& known = of_record_[static_cast<size_t>(&record - zip_.records().data())];
+  const auto number = static_cast<size_t>(&record - zip_.records().data());
+  guess_ = number + 1;  // writers put storages in the order in which the pickle names them
+  Index& known = of_record_[number];
   if (known != kNone) return known;
   Storage storage{.offset = base_ + record.offset, .nbytes = record.size, .dtype = id.dtype, .device = device};
   storage.key = builder_.arena().Copy(id.key);

@@ -40,6 +40,7 @@ class ZipStorages {
   std::string name_;
   bool big_endian_ = false;
   std::vector<Index> of_record_;
+  size_t guess_ = 0;  // where the next record probably stands
   std::unordered_map<std::string, Index> missing_;
 };
 
