@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include "lib/base/escape.h"
 #include "lib/model/builder.h"
@@ -268,6 +269,7 @@ Result<proto::Message> DecodeMessage(Encoding encoding, std::string_view bytes) 
     PTHVIEW_ASSIGN(wire, JsonToWire(bytes, kMessageType));
     bytes = wire;
   }
+  const google::protobuf::LogSilencer silence;  // it would print on standard error what is an Error here
   if (bytes.size() > INT32_MAX || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return Lie("what it sent is not a message");
   }

@@ -25,15 +25,12 @@ class Sandbox {
   Sandbox& operator=(Sandbox&&) = delete;
   ~Sandbox();
 
-  // False when the files could not be confined (see allow_unconfined).
-  bool confined() const { return ruleset_ >= 0; }
-
   // In the child, before exec: nothing but system calls. Returns 0, or the errno of what failed.
   int Enter();
 
  private:
   Sandbox() = default;
-  int ruleset_ = -1;
+  int ruleset_ = -1;  // -1: the kernel has none
   Limits limits_;
   std::vector<sock_filter> filter_;
   std::vector<size_t> own_pid_;  // rows of filter_ that compare with the child's process id

@@ -5,6 +5,7 @@ The good one is plugins/examples/gguf, as the build tree offers it. The bad ones
 each must end in a clean error (exit code 2, one message, nothing on standard output) or be refused what it tries.
 """
 import argparse
+import ctypes
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import select
 import shutil
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -42,6 +44,18 @@ def attempt(action):
         return f"{type(error).__name__} {getattr(error, 'errno', None)}"
 """
 READ_REQUEST = "request = json.loads(sys.stdin.readline())\n"
+
+
+
+
+def without_landlock():
+    """From here on this process and those it starts find a kernel without Landlock."""
+    refuse = 0x00050000 | 38  # SECCOMP_RET_ERRNO, ENOSYS
+    rows = struct.pack("HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, 444, 0x06, 0, 0, refuse, 0x06, 0, 0, 0x7FFF0000)
+    buffer = ctypes.create_string_buffer(rows, len(rows))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 4, ctypes.addressof(buffer)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
 
 
 class Case(unittest.TestCase):
@@ -257,6 +271,11 @@ class Bad(Case):
     def test_garbage_protobuf(self):
         self.check("sys.stdout.buffer.write(b'\\xff' * 100)", "does not begin with the length", encoding="protobuf")
 
+    def test_text_that_is_not_utf8(self):
+        message = self.check(r"sys.stdout.buffer.write(b'\x07\x08\x01\x22\x03\x0a\x01\xff')", "is not a message",
+                             encoding="protobuf")
+        self.assertNotIn("libprotobuf", message)
+
     def test_another_kind_of_value(self):
         self.check("send(model={'tensors': 7})", "a single value cannot be the value of `tensors`")
 
@@ -267,7 +286,8 @@ class Bad(Case):
         self.check("while True: sys.stdout.write('x' * 65536)", "a message of more than 16777216 bytes")
 
     def test_huge_length(self):
-        self.check("sys.stdout.buffer.write(b'\\xff\\xff\\xff\\xff\\x0f')", "a message of more than", encoding="protobuf")
+        self.check("sys.stdout.buffer.write(b'\\xff\\xff\\xff\\xff\\x0f')", "a message of more than",
+                   encoding="protobuf")
 
     def test_wrong_version(self):
         self.check("send(protocol=2, model={})", "says protocol 2, this pthview speaks 1")
@@ -378,6 +398,20 @@ class Refused(Case):
     def test_memory_by_other_means(self):
         self.assert_refused("os.write(os.memfd_create('m'), b'x' * 100)", errors="OSError 27|did None")
         self.assertNotEqual(self.outcome("return os.write(os.memfd_create('m'), b'x' * 100)"), "did 100")
+
+    def test_without_landlock_nothing_runs_unless_asked(self):
+        self.install("answer(attempt(lambda: open('/etc/passwd').name) + attempt(socket.socket))")
+
+        def run(**environment):
+            return subprocess.run([OPTIONS.pthview, "info", "--json", self.file], capture_output=True, text=True,
+                                  timeout=60, env=self.environment(**environment), preexec_fn=without_landlock)
+
+        refused = run()
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("offers no Landlock", refused.stderr)
+        document = json.loads(run(PTHVIEW_PLUGIN_UNCONFINED="1").stdout)
+        # The other two parts of the sandbox stay.
+        self.assertEqual(document["files"][0]["format_text"], "did /etc/passwdPermissionError 1")
 
     def test_nothing_inherited(self):
         self.assertEqual(self.outcome("return [n for n in range(3, 60) if not attempt(lambda: os.fstat(n))"
