@@ -35,7 +35,7 @@ bool LooksLikeSafetensors(std::string_view head, uint64_t size) {
 // A piece that inflates to more than 64 MB from less than an eighth is no checkpoint: numbers do not pack so well.
 ScanWalker::ScanWalker(ScanReport* report, uint64_t file_size)
     : report_(report),
-      budget_(192 * kMega + 16 * std::min(file_size, UINT64_MAX / 32)),
+      budget_(96 * kMega + 8 * std::min(file_size, UINT64_MAX / 32)),
       inflate_limit_(std::max(64 * kMega, 8 * std::min(file_size, UINT64_MAX / 32))) {}
 
 void ScanWalker::Finish() { report_->findings = std::move(findings_).Take(); }

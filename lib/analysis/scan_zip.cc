@@ -131,6 +131,7 @@ void ScanWalker::VisitRecords(const ScanTarget& target, const ZipArchive& zip, b
       if (first > at && first - at >= kLocalSize) ranges.emplace_back(at, first);
       at = std::max(at, end);
     }
+    ranges.emplace_back(at, target.source->size());
   }
   std::erase_if(ranges, [&](const auto& range) { return range.first >= range.second; });
   VisitHidden(target, ranges, std::move(offsets));
