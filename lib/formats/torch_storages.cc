@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "lib/base/checked.h"
+
 namespace pthview {
 
 using pickle::Kind;
@@ -45,6 +47,11 @@ std::optional<StorageId> ParseStorageId(const Tree& tree, const std::vector<Glob
     }
   }
   return result;
+}
+
+std::optional<uint64_t> StorageBytes(DType dtype, int64_t numel) {
+  if (numel < 0) return std::nullopt;
+  return CheckedMul<uint64_t>(static_cast<uint64_t>(numel), Info(dtype).item_size);
 }
 
 std::optional<ModuleSourceId> ParseModuleSourceId(const Tree& tree, Value id) {

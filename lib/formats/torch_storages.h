@@ -37,6 +37,10 @@ std::optional<StorageId> ParseStorageId(const pickle::Tree& tree, const std::vec
                                         pickle::Value id, Arena& arena);
 std::optional<ModuleSourceId> ParseModuleSourceId(const pickle::Tree& tree, pickle::Value id);
 
+// Bytes of a storage of `numel` items. Storages of packed types (quint4x2) count bytes, unlike tensors over them.
+// nullopt on overflow or a negative count.
+std::optional<uint64_t> StorageBytes(DType dtype, int64_t numel);
+
 // What a persistent id of one pickle stands for. One row for each of tree.persistent_ids().
 struct StorageRow {
   Index storage = kNone;          // into Model::storages

@@ -459,7 +459,7 @@ class Ending(unittest.TestCase):
                     client.close()
 
     def test_usage(self):
-        for arguments in ([], ["--port", "x", OPTIONS.fixture], ["--host", "0.0.0.0", OPTIONS.fixture], ["/nowhere.pth"]):
+        for arguments in (["--port", "x", OPTIONS.fixture], ["--host", "0.0.0.0", OPTIONS.fixture], ["/nowhere.pth"]):
             with self.assertRaises(RuntimeError):
                 Server(*arguments)
 

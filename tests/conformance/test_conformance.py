@@ -31,7 +31,8 @@ class Fixture(unittest.TestCase):
         document = runner.parse(result)
         self.assertEqual(document.get("schema"), "pthview.list/1")
         self.assertEqual(pathlib.Path(document["file"]).name, file)
-        self.assertIsInstance(document["findings"], list)
+        # Nothing is wrong with a file that torch wrote: whatever is found beyond notes is a misreading.
+        self.assertEqual([finding for finding in document["findings"] if finding["severity"] != "info"], [])
         rows = expected_rows()
         if file.startswith(SAY_NO_REQUIRES_GRAD):
             rows = [row | {"requires_grad": row.get("requires_grad") or None} for row in rows]
