@@ -126,7 +126,7 @@ class LegacyReader {
         builder_.Note(Severity::kWarning, "storage-size", key,
                       fmt::format("the pickle says {} elements, the storage {}", id->numel, numel));
       }
-      auto nbytes = StorageBytes(id->dtype, numel);
+      auto nbytes = BytesOfStorage(id->dtype, numel);
       if (!nbytes) {
         builder_.Note(Severity::kError, "storage-size", key, fmt::format("a storage cannot have {} elements", numel));
         return;
@@ -209,8 +209,8 @@ class LegacyReader {
     if (!is_new) return at->second;
     Storage view = builder_.model().storages[root];
     view.key = builder_.arena().Copy(id.view_key);
-    auto offset = StorageBytes(id.dtype, id.view_offset);
-    auto nbytes = StorageBytes(id.dtype, id.view_size);
+    auto offset = BytesOfStorage(id.dtype, id.view_offset);
+    auto nbytes = BytesOfStorage(id.dtype, id.view_size);
     if (!offset || !nbytes || *offset > view.nbytes || *nbytes > view.nbytes - *offset) {
       builder_.Note(
           Severity::kError, "storage-view", id.view_key,

@@ -49,7 +49,7 @@ std::optional<StorageId> ParseStorageId(const Tree& tree, const std::vector<Glob
   return result;
 }
 
-std::optional<uint64_t> StorageBytes(DType dtype, int64_t numel) {
+std::optional<uint64_t> BytesOfStorage(DType dtype, int64_t numel) {
   if (numel < 0) return std::nullopt;
   return CheckedMul<uint64_t>(static_cast<uint64_t>(numel), Info(dtype).item_size);
 }

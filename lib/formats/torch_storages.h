@@ -39,7 +39,7 @@ std::optional<ModuleSourceId> ParseModuleSourceId(const pickle::Tree& tree, pick
 
 // Bytes of a storage of `numel` items. Storages of packed types (quint4x2) count bytes, unlike tensors over them.
 // nullopt on overflow or a negative count.
-std::optional<uint64_t> StorageBytes(DType dtype, int64_t numel);
+std::optional<uint64_t> BytesOfStorage(DType dtype, int64_t numel);
 
 // What a persistent id of one pickle stands for. One row for each of tree.persistent_ids().
 struct StorageRow {

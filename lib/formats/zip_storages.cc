@@ -66,7 +66,7 @@ Index ZipStorages::Of(const ZipRecord& record, const StorageId& id, std::string_
     builder_.Note(Severity::kInfo, "storage-empty", storage.record, "its writer left the data out");
     return known = builder_.AddStorage(storage);
   }
-  auto expected = StorageBytes(id.dtype, id.numel);
+  auto expected = BytesOfStorage(id.dtype, id.numel);
   if (id.dtype != DType::kUnknown && id.numel >= 0 && expected != record.size) {
     builder_.Note(Severity::kWarning, "storage-size", storage.record,
                   fmt::format("the pickle says {} elements of {}, the record has {} bytes", id.numel,
