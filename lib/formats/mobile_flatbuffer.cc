@@ -15,10 +15,10 @@
 #include "lib/container/flatbuffer.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
-#include "lib/formats/path_budget.h"
 #include "lib/formats/record_rows.h"
 #include "lib/formats/tensor_kind.h"
 #include "lib/formats/torch_enums.h"
+#include "lib/formats/work_budget.h"
 #include "lib/model/builder.h"
 #include "lib/model/path.h"
 
@@ -435,7 +435,7 @@ class MobileFile {
   FlatVector storages_;
   std::vector<Index> storage_rows_;  // by storage number
   std::vector<Index> first_row_;     // by value: the row of a tensor that was listed already
-  PathBudget budget_;
+  WorkBudget budget_;
   size_t visits_left_;
   std::vector<Item> stack_;
   std::unordered_set<uint32_t> open_;

@@ -32,6 +32,7 @@
 #include "lib/formats/record_rows.h"
 #include "lib/formats/torch_inside.h"
 #include "lib/formats/torch_walk.h"
+#include "lib/formats/work_budget.h"
 #include "lib/model/path.h"
 
 namespace pthview {
@@ -58,7 +59,12 @@ constexpr PayloadFolder kPayloads[] = {{"data/weights/", "_weights_config.json",
 class Pt2Archive {
  public:
   Pt2Archive(ModelBuilder& builder, Index source, const ZipArchive& zip)
-      : builder_(builder), model_(builder.model()), source_(source), zip_(zip), storages_(builder, source, zip) {}
+      : builder_(builder),
+        model_(builder.model()),
+        source_(source),
+        zip_(zip),
+        storages_(builder, source, zip),
+        budget_(zip.source().size()) {}
 
   void ReadFolders() {
     std::vector<std::string> names = ModelNames();
@@ -126,9 +132,17 @@ class Pt2Archive {
     ReadProgram(fmt::format("models/{}.json", name), name, part);
   }
 
+  // Whether a record may be read, as far as its size goes.
+  bool Afford(const ZipRecord& record) {
+    if (budget_.Take(record.size)) return true;
+    builder_.Note(Severity::kError, "inflated-size", EscapeName(record.name),
+                  "the records hold far more than the file's size allows; this one is not read");
+    return false;
+  }
+
   std::optional<JsonTree> ReadJson(const std::string& name) {
     const ZipRecord* record = zip_.FindInPrefix(name);
-    if (record == nullptr) return std::nullopt;
+    if (record == nullptr || !Afford(*record)) return std::nullopt;
     auto bytes = zip_.Read(*record, record->method == 0 ? record->size : kMaxDeflatedJson);
     if (bytes) {
       auto tree = JsonTree::Parse(*bytes);
@@ -143,7 +157,7 @@ class Pt2Archive {
   // A torch.save file inside the archive. What is wrong with it does not keep the rest from being shown.
   void Walk(const std::string& name, const WalkOptions& options) {
     const ZipRecord* record = zip_.FindInPrefix(name);
-    if (record == nullptr || record->size == 0 || !loaded_.insert(record).second) return;
+    if (record == nullptr || record->size == 0 || !loaded_.insert(record).second || !Afford(*record)) return;
     auto file = LoadTorchInside(builder_, source_, *record);
     if (!file) {
       builder_.Note(Severity::kError, "nested-file", name, file.error().message);
@@ -257,6 +271,7 @@ class Pt2Archive {
   Index source_;
   const ZipArchive& zip_;
   ZipStorages storages_;
+  WorkBudget budget_;
   std::unordered_set<const ZipRecord*> loaded_;  // each file inside is read once, whatever names it
   std::string torch_version_;
 };

@@ -23,6 +23,7 @@
 #include "lib/formats/script_modules.h"
 #include "lib/formats/torch_file.h"
 #include "lib/formats/torch_walk.h"
+#include "lib/formats/work_budget.h"
 #include "lib/model/path.h"
 
 namespace pthview {
@@ -41,7 +42,7 @@ int Match(const OpenContext& context) {
 class Package {
  public:
   Package(ModelBuilder& builder, Index source, const ZipArchive& zip)
-      : builder_(builder), zip_(zip), storages_(builder, source, zip) {}
+      : builder_(builder), zip_(zip), storages_(builder, source, zip), budget_(zip.source().size()) {}
 
   void Read() {
     std::vector<std::string> scripts;
@@ -71,12 +72,21 @@ class Package {
   }
 
  private:
-  void ReadResource(const std::string& name) {
-    auto file = LoadZipPickle(builder_, storages_, name, ".data/", 0);
-    if (!file) {
-      builder_.Note(Severity::kError, "package-resource", name, file.error().message);
-      return;
+  std::optional<TorchPickle> Load(const std::string& name) {
+    if (!budget_.Take(zip_.FindInPrefix(name)->size)) {
+      builder_.Note(Severity::kError, "inflated-size", EscapeName(name),
+                    "the records hold far more than the file's size allows; this one is not read");
+      return std::nullopt;
     }
+    auto file = LoadZipPickle(builder_, storages_, name, ".data/", 0);
+    if (file) return std::move(*file);
+    builder_.Note(Severity::kError, "package-resource", EscapeName(name), file.error().message);
+    return std::nullopt;
+  }
+
+  void ReadResource(const std::string& name) {
+    auto file = Load(name);
+    if (!file) return;
     // package/sub/resource.pkl is package.sub.resource, as one would name it in Python.
     std::string key = name.substr(0, name.size() - std::string_view(".pkl").size());
     std::replace(key.begin(), key.end(), '/', '.');
@@ -107,11 +117,8 @@ class Package {
 
   void ReadScript(const std::string& id) {
     std::string name = fmt::format("{}{}/data.pkl", kScripts, id);
-    auto file = LoadZipPickle(builder_, storages_, name, ".data/", 0);
-    if (!file) {
-      builder_.Note(Severity::kError, "package-resource", name, file.error().message);
-      return;
-    }
+    auto file = Load(name);
+    if (!file) return;
     std::string path;
     if (auto known = script_paths_.find(id); known != script_paths_.end()) {
       path = known->second;
@@ -125,6 +132,7 @@ class Package {
   ModelBuilder& builder_;
   const ZipArchive& zip_;
   ZipStorages storages_;
+  WorkBudget budget_;
   std::unordered_map<std::string, std::string> script_paths_;  // script id -> path of the resource that names it
 };
 

@@ -19,8 +19,8 @@
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/json_tree.h"
-#include "lib/formats/path_budget.h"
 #include "lib/formats/torch_file.h"
+#include "lib/formats/work_budget.h"
 #include "lib/model/path.h"
 #include "lib/pickle/print.h"
 
@@ -206,7 +206,7 @@ class OldArchive {
   ZipStorages storages_;
   Json tensors_;
   std::vector<Index> first_row_;  // by tensor number: its row when it was listed already
-  PathBudget budget_;
+  WorkBudget budget_;
   bool limited_ = false;
   uint64_t source_left_ = kMaxSource;
   TorchPickle attributes_;

@@ -77,5 +77,19 @@ TEST(TorchPackage, ABrokenResourceDoesNotHideTheOthers) {
   EXPECT_TRUE(Noted(*model, "package-resource"));
 }
 
+TEST(TorchPackage, PicklesThatInflateToFarMoreThanTheFileAreLeftOut) {
+  ZipBuilder zip;
+  zip.Add({.name = "p/.data/extern_modules", .data = "torch"});
+  for (int i = 0; i < 40; ++i) {
+    zip.Add({.name = "p/r" + std::to_string(i) + ".pkl",
+             .data = code::Pickle(code::Text(std::string(1 << 20, 'x'))),
+             .deflate = true});
+  }
+  auto model = OpenBytes(zip.Finish());
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_TRUE(Noted(*model, "inflated-size"));
+  EXPECT_LT(model->plain.size(), 10u);
+}
+
 }  // namespace
 }  // namespace pthview
