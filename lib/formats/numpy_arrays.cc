@@ -116,8 +116,11 @@ std::optional<std::vector<std::byte>> BytesOf(const Tree& tree, const std::vecto
   if (KindOf(meanings, object.callable) == kCodecsEncode && !args.empty() && args[0].IsText()) {
     return args[0].Is(Kind::kString) ? FromLatin1(args[0].Text()) : std::optional(copy(args[0].Text()));
   }
-  if (KindOf(meanings, object.callable) == kByteArray && args.size() == 1 && args[0].Is(Kind::kBytes)) {
-    return copy(args[0].Text());
+  // Protocols without an opcode for it: bytes(), bytearray(), bytearray(b'...'), bytearray('...', 'latin-1').
+  if (KindOf(meanings, object.callable) == kByteArray) {
+    if (args.empty()) return std::vector<std::byte>();
+    if (args.size() == 1 && args[0].Is(Kind::kBytes)) return copy(args[0].Text());
+    if (args.size() == 2 && args[0].Is(Kind::kString)) return FromLatin1(args[0].Text());
   }
   return std::nullopt;
 }

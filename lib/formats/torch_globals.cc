@@ -75,7 +75,7 @@ constexpr Row kRows[] = {
 // Names of Python 2's __builtin__ and Python 3's builtins.
 constexpr Row kBuiltins[] = {
     {"", "set", kSet},     {"", "frozenset", kFrozenSet}, {"", "list", kList},       {"", "dict", kDict},
-    {"", "tuple", kTuple}, {"", "bytearray", kByteArray}, {"", "complex", kComplex},
+    {"", "tuple", kTuple}, {"", "bytearray", kByteArray}, {"", "bytes", kByteArray}, {"", "complex", kComplex},
 };
 
 constexpr std::string_view kLayouts[] = {"strided",    "sparse_coo", "sparse_csr", "sparse_csc",

@@ -59,7 +59,7 @@ enum class GlobalKind : uint8_t {
   kList,
   kDict,
   kTuple,
-  kByteArray,
+  kByteArray,  // and bytes, which old protocols make by a call too
   kComplex,
   kCodecsEncode,
   kReconstructor,  // copy_reg._reconstructor(cls, base, state)

@@ -35,12 +35,15 @@ Model Open(const Code& tensor) {
 TEST(TorchTensors, EachFunctionGivesItsTensor) {
   Code storage = StorageCode("FloatStorage", "f", 6);
   Code hooks = OrderedDict();
-  Code array = Build(
-      Reduce(Global("numpy.core.multiarray", "_reconstruct"), {Global("numpy", "ndarray"), Ints({0}), Bytes("b")}),
-      Tuple({Int(1), Ints({2}),
-             Build(Reduce(Global("numpy", "dtype"), {Text("f4"), Bool(false), Bool(true)}),
-                   Tuple({Int(3), Text("<"), None(), None(), None(), Int(-1), Int(-1), Int(0)})),
-             Bool(false), Bytes(Little(1.5F) + Little(-2.0F))}));
+  auto array_of = [](int64_t size, const Code& data) {
+    return Build(
+        Reduce(Global("numpy.core.multiarray", "_reconstruct"), {Global("numpy", "ndarray"), Ints({0}), Bytes("b")}),
+        Tuple({Int(1), Ints({size}),
+               Build(Reduce(Global("numpy", "dtype"), {Text("f4"), Bool(false), Bool(true)}),
+                     Tuple({Int(3), Text("<"), None(), None(), None(), Int(-1), Int(-1), Int(0)})),
+               Bool(false), data}));
+  };
+  Code array = array_of(2, Bytes(Little(1.5F) + Little(-2.0F)));
   struct Case {
     const char* what;
     Code code;
@@ -79,6 +82,10 @@ TEST(TorchTensors, EachFunctionGivesItsTensor) {
        "float32[2, 2] 1.0 2.0 3.0 4.0"},
       {"storage", storage, "float32[6] 0.0 1.0 2.0 3.0 4.0 5.0"},
       {"array", array, "float32[2] 1.5 -2.0"},
+      {"empty array of protocol 2", array_of(0, Reduce(Global("__builtin__", "bytes"), {})), "float32[0]"},
+      {"array of a bytearray of protocol 2",
+       array_of(1, Reduce(Global("__builtin__", "bytearray"), {Text(std::string(4, '\0')), Text("latin-1")})),
+       "float32[1] 0.0"},
       {"from numpy",
        Rebuild("_rebuild_device_tensor_from_numpy", {array, Global("torch", "float32"), Text("xla:0"), Bool(false)}),
        "float32[2] 1.5 -2.0"},
