@@ -77,6 +77,16 @@ def facts(tensor):
     return row
 
 
+def array_facts(array):
+    data = array.astype(array.dtype.newbyteorder("<")).tobytes()  # rows first, however it lies in memory
+    return {
+        "dtype": array.dtype.newbyteorder("=").name,
+        "shape": list(array.shape),
+        "layout": "strided",
+        "sha256": hashlib.sha256(data).hexdigest()
+    }
+
+
 class Walk:
     """All tensors of a loaded object, in its order."""
 
@@ -95,6 +105,8 @@ class Walk:
     def value(self, value, path):
         if isinstance(value, torch.Tensor):
             self.add(value, path)
+        elif isinstance(value, numpy.ndarray) and value.dtype.kind in "bifuc":
+            self.rows.append({"path": path} | array_facts(value))
         elif isinstance(value, (numpy.ndarray, numpy.generic, torch.storage.TypedStorage, torch.UntypedStorage)):
             self.rows.append({"path": path, "optional": True})
         elif isinstance(value, torch.nn.Module):

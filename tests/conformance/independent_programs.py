@@ -163,4 +163,7 @@ def rows_of(stream):
         return script(archive, root, names)
     if f"{root}model.json" in names:
         return script_v0(archive, root)
+    models = [name for name in names if name.endswith((".pt", ".pth", ".bin", ".safetensors"))]
+    if f"{root}data.pkl" not in names and len(models) == 1:
+        return reader.rows_of_stream(io.BytesIO(archive.read(models[0])))
     return None

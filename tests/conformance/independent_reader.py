@@ -2,7 +2,8 @@
 """A second reader of PyTorch files, on Python's standard library alone, to compare pthview with: independent_reader.py
 FILE
 
-Reads torch.save's zip, legacy and tar files, safetensors, and each inside gzip, and prints rows as compare.py wants them.
+Reads torch.save's zip, legacy and tar files, safetensors, each inside gzip or as the one model of a zip, and what its other
+parts read; prints rows as compare.py wants them.
 It calls nothing that a file names (inert.py), and reads only what an honest file holds: anything else raises, and then
 there is nothing to compare.
 """
@@ -10,11 +11,13 @@ import gzip
 import hashlib
 import io
 import json
+import pathlib
 import struct
 import sys
 import tarfile
 import zipfile
 
+import independent_arrays
 import inert
 import paths
 from inert import Inert, Persistent, pairs, qualname, text
@@ -225,6 +228,9 @@ def tensor(file, value):
         return found if isinstance(found, dict) else None
     if not isinstance(value, Inert):
         return None
+    found = independent_arrays.array(value)
+    if found is not None:
+        return found
     name, args = value.qualname, value.args
     head, _, tail = name.rpartition(".")
     if head == "torch._utils" or head in ("torch._tensor", "torch.tensor"):
@@ -298,7 +304,10 @@ def rows_of_object(file):
         elif isinstance(value, (list, tuple)):
             below = [(item, paths.join(path, index), name and False, around) for index, item in enumerate(value)]
         elif isinstance(value, Persistent) or qualname(value).startswith(("numpy", "torch.storage")):
-            out.append({"path": path, "optional": True})
+            storage = file.resolve(value) if isinstance(value, Persistent) and isinstance(value.pid, tuple) else None
+            numel = len(storage.data) // WIDTHS[storage.dtype] if storage else 0
+            row = dense(file, storage, 0, [numel], [1])
+            out.append({"path": path, "optional": True} | {k: row[k] for k in ("dtype", "shape", "sha256") if k in row})
         elif isinstance(value, Inert):
             inside = [
                 value.state,
@@ -355,17 +364,21 @@ def rows_of_stream(stream):
         return rows_of_stream(io.BytesIO(gzip.decompress(stream.read())))
     if head[8:] == b"{":
         return safetensors_rows(stream.read())
+    if head.startswith(b"PK\3\4"):
+        import independent_programs  # which is built on this module
+        rows = independent_programs.rows_of(stream)
+        if rows is not None:
+            return rows
+        stream.seek(0)
     return rows_of_object(open_file(stream))
 
 
 def rows_of(path):
-    with open(path, "rb") as stream:
-        if stream.read(4) == b"PK\3\4":
-            import independent_programs  # which is built on this module
-            rows = independent_programs.rows_of(stream)
-            if rows is not None:
-                return rows
-        stream.seek(0)
+    path = pathlib.Path(path)
+    if path.name == ".metadata":
+        import independent_folders  # which is built on this module
+        return independent_folders.rows_of(path)
+    with path.open("rb") as stream:
         return rows_of_stream(stream)
 
 
