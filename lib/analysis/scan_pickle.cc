@@ -116,7 +116,11 @@ bool PickleScanner::Step(PickleExtent* extent) {
         return false;
       }
       return true;
-    case Opcode::kFrame: return true;
+    case Opcode::kFrame:
+      if (LoadLittle<uint64_t>(argument) > window_.source().size() - at_) {
+        Problem(extent, "a frame longer than what follows");
+      }
+      return true;
     case Opcode::kString:
     case Opcode::kUnicode:
       stack_.Push(Pack(kText, opcode_));

@@ -71,7 +71,10 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
     const bool few =
         protocol || (first && IsTorchMagic(scanner.window(), at)) || (!first && looked.pickles < kPicklesOfTorch);
     const bool clean = extent.stopped && extent.problem.empty() && extent.opcodes >= (few ? 1 : kFewOpcodes);
-    const bool believed = named || (clean && (few || !first || extent.end == size || scanner.plausible() > before)) ||
+    // In a row of pickles a broken one is a pickle still.
+    const bool in_row = !first && protocol && extent.stopped;
+    const bool believed = named || in_row ||
+                          (clean && (few || !first || extent.end == size || scanner.plausible() > before)) ||
                           (first && target.named) || (first && protocol && target.file && extent.opcodes > 1);
     if (!believed) break;
     ++looked.pickles;

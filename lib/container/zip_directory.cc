@@ -22,6 +22,20 @@ namespace {
 constexpr uint16_t kZip64Extra = 1;
 constexpr uint32_t kDigitalSignature = 0x05054b50;  // "PK\5\5" may close the directory
 
+constexpr size_t kLongestName = 4096;  // no file system has longer paths
+
+// Whether unpacking a record of this name would write outside the folder: `/etc/x`, `a/../../x`, `C:\x`.
+bool Climbs(std::string_view name) {
+  if (name.starts_with('/') || name.starts_with('\\') || (name.size() > 1 && name[1] == ':')) return true;
+  if (name.find("..") == std::string_view::npos) return false;
+  for (size_t begin = 0; begin <= name.size();) {
+    const size_t end = std::min(name.find_first_of("/\\", begin), name.size());
+    if (name.substr(begin, end - begin) == "..") return true;
+    begin = end + 1;
+  }
+  return false;
+}
+
 // Replaces a saturated field by its zip64 value. False when the extra field is there but has none left.
 bool Widen(uint64_t* value, Zip64Field* field) {
   if (*value != kSaturated32 || !field->present) return true;
@@ -98,6 +112,14 @@ Status ParseDirectory(const Place& place, std::span<const std::byte> bytes, std:
     if (record.name.find('\0') != std::string_view::npos) {
       findings->Add(Severity::kDanger, "zip-name-nul", Where(record),
                     "The name holds a zero byte, where some programs take it to end.");
+    }
+    if (Climbs(record.name)) {
+      findings->Add(Severity::kDanger, "zip-name-climbs", Where(record),
+                    "The name leads out of the folder that the archive is unpacked into.");
+    }
+    if (record.name.size() > kLongestName) {
+      findings->Add(Severity::kWarning, "zip-name-long", Where(record).substr(0, 80) + "...",
+                    "The name has " + std::to_string(record.name.size()) + " bytes.");
     }
     if (record.name.ends_with('/')) {
       if (record.size != 0) {

@@ -68,6 +68,15 @@ Status ReadZip64(const ByteSource& source, uint64_t* end, EndFields* fields, std
     return Ok();
   }
 
+  if (found != promised && promised > locator) {
+    notes->push_back({Severity::kWarning, "zip-end-record", "",
+                      "The zip64 locator points to byte " + std::to_string(promised) +
+                          ", which is behind it; the zip64 end record right before it is used."});
+  } else if (found != promised && promised + kEnd64Size > locator) {
+    notes->push_back({Severity::kWarning, "zip-end-record", "",
+                      "The zip64 locator points to itself; the zip64 end record right before it is used."});
+  }
+
   const EndFields wide{LoadLittle<uint64_t>(bytes + 32), LoadLittle<uint64_t>(bytes + 40),
                        LoadLittle<uint64_t>(bytes + 48)};
   const bool same = (fields->entries == kSaturated16 || fields->entries == wide.entries) &&

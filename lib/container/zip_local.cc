@@ -172,6 +172,10 @@ void CheckOverlaps(uint64_t source_size, uint64_t directory, std::span<const uin
   }
 }
 
+// What deflates to less than a five-hundredth holds next to nothing.
+constexpr uint64_t kOneValueRatio = 500;
+constexpr uint64_t kLargeRecord = uint64_t{64} << 20;
+
 void CheckRecords(std::span<ZipRecord> records, Findings* findings) {
   for (ZipRecord& record : records) {
     if ((record.flags & (kFlagEncrypted | kFlagStrongEncryption)) != 0) {
@@ -192,6 +196,11 @@ void CheckRecords(std::span<ZipRecord> records, Findings* findings) {
       findings->Add(Severity::kDanger, "zip-ratio", Where(record),
                     std::to_string(record.stored) + " deflated bytes cannot become the promised " +
                         std::to_string(record.size) + ".");
+    } else if (record.method == kDeflated && record.size > kLargeRecord &&
+               record.size / kOneValueRatio > record.stored) {
+      findings->Add(Severity::kWarning, "zip-ratio", Where(record),
+                    std::to_string(record.stored) + " deflated bytes become " + std::to_string(record.size) +
+                        ": nearly all of them are one value, as in a zip bomb.");
     }
   }
 }

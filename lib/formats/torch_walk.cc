@@ -22,6 +22,14 @@ namespace {
 constexpr size_t kMaxDepth = 10000;
 constexpr int kMaxSectionDepth = 4;
 
+bool IsUnhashable(Value key) {
+  return key.Is(Kind::kList) || key.Is(Kind::kDict) || (key.Is(Kind::kSet) && !key.flag);
+}
+
+bool IsFilled(const pickle::Tree& tree, const Object& object) {
+  return !tree.ItemsOf(object).empty() || !tree.DictItemsOf(object).empty();
+}
+
 // Bookkeeping of nn.Module that says nothing about the model.
 bool IsInternalAttribute(std::string_view name) {
   return name == "_parameters" || name == "_buffers" || name == "_modules" || name == "training" ||
@@ -89,6 +97,9 @@ void TorchWalk::Step() {
       AppendIndex(path_, pair.first.integer);
     } else {
       AppendOtherKey(path_, pickle::Print(tree_, pair.first, 200));
+      if (IsUnhashable(pair.first)) {
+        builder_.Note(Severity::kWarning, "key-unhashable", path_, "Python refuses a container as a key");
+      }
     }
     child = pair.second;
   } else {
@@ -113,7 +124,13 @@ void TorchWalk::Visit(Value value, WalkRole role, std::string_view key, Place pl
   value = Untagged(value);
   if (place.sections) EnterSection(value, key, place);
   if (tensors_.IsTensor(value)) {
-    if (AddTensor(value, role, key, place)) return;
+    if (AddTensor(value, role, key, place)) {
+      if (value.Is(Kind::kObject) && IsFilled(tree_, tree_.ObjectOf(value))) {
+        builder_.Note(Severity::kWarning, "tensor-filled", path_,
+                      "loading it sets or appends items to this tensor, which is not done here");
+      }
+      return;
+    }
     builder_.Note(Severity::kError, "tensor-unread", path_,
                   "a call that would rebuild a tensor has arguments that are not understood");
   }
@@ -230,6 +247,9 @@ void TorchWalk::DescribeObject(Value value, WalkRole role, std::string_view key,
   auto attributes = values_.Attributes(object);
   auto args = tree_.Sequence(object.args);
   GlobalKind kind = values_.ObjectKind(value);
+  if (TorchValues::IsScalar(object.callable)) {
+    builder_.Note(Severity::kWarning, "call-of-value", path_, "it calls a plain value, which Python refuses");
+  }
   if (rules_.IsModule(value)) return DescribeModule(type, *attributes, key, place, frame);
   if (type.module.starts_with("__torch__") && attributes) {
     frame->module = AddModule(type, *attributes, key, place);

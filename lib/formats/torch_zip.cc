@@ -41,6 +41,13 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   WalkTorchPickle(file, MakeNestedReader(builder), builder);
   std::string version = RecordText(zip, ".data/version");
   if (version.empty()) version = RecordText(zip, "version");
+  if (!version.empty() && version.find_first_not_of("0123456789") != std::string::npos) {
+    builder.Note(Severity::kWarning, "version", "version", "the format's version is no number, and torch refuses it");
+    version.clear();
+  }
+  if (zip.prefix().empty()) {
+    builder.Note(Severity::kWarning, "zip-no-folder", "", "the records stand in no folder, where torch looks for them");
+  }
   Model& model = builder.model();
   model.format_text = "PyTorch zip archive" + (version.empty() ? std::string() : ", version " + version);
   model.producer = zip.FindInPrefix("byteorder") != nullptr ? "torch 2.1 or later" : "torch 1.6 or later";

@@ -6,12 +6,26 @@
 #include <fmt/format.h>
 
 #include "lib/base/checked.h"
+#include "lib/base/escape.h"
 
 namespace pthview {
 namespace {
 
 // A shape longer than this is no tensor: torch's own limit is 64 dimensions for most operations.
 constexpr size_t kMaxRank = 1024;
+
+// An expanded tensor is an honest thing; this many times its storage is not.
+constexpr uint64_t kManyTimes = 1 << 16;
+constexpr uint64_t kLargeTensor = uint64_t{1} << 30;
+constexpr size_t kLongestName = 1 << 14;
+
+// Whether a name may show as something else than it is. Nearly every name is printable ASCII, which is quickly told.
+bool HidesSomething(std::string_view name) {
+  if (name.size() > kLongestName) return true;
+  unsigned char other = 0;  // no early exit: the compiler takes many bytes at a time
+  for (const char c : name) other |= static_cast<unsigned char>(c < ' ' || c > '~');
+  return other != 0 && EscapeForTerminal(name) != name;
+}
 
 // The lowest and one past the highest element that a strided view touches, counted from the storage's start.
 // nullopt on overflow.
@@ -154,10 +168,24 @@ Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
         DataState::kOutOfBounds);
   }
   tensor.data = DataState::kPresent;
+  if (extent->low < draft.offset) {
+    Note(Severity::kWarning, "tensor-backwards", where, "it has a negative stride, which torch refuses");
+  }
+  const uint64_t shown = *BytesFor(draft.dtype, *numel);
+  if (shown > kLargeTensor && shown / kManyTimes > storage.nbytes) {
+    Note(Severity::kWarning, "tensor-repeats", where,
+         fmt::format("its {} bytes are {} stored ones, repeated by a stride of 0 or by overlapping", shown,
+                     storage.nbytes));
+  }
   return tensor;
 }
 
 Index ModelBuilder::AddTensor(Tensor tensor) {
+  if (HidesSomething(tensor.name)) {
+    Note(Severity::kWarning, "name-hides", EscapeForTerminal(tensor.path.substr(0, 200)),
+         tensor.name.size() > kLongestName ? fmt::format("a name of {} bytes", tensor.name.size())
+                                           : "the name holds control or invisible characters");
+  }
   model_.tensors.push_back(tensor);
   return static_cast<Index>(model_.tensors.size() - 1);
 }

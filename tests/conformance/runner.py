@@ -8,8 +8,9 @@ import subprocess
 import tempfile
 import time
 
-# code: exit code, or the signal's number negated, or None when it had to be killed; megabytes: peak resident size
-Run = collections.namedtuple("Run", "code out err seconds megabytes")
+# code: exit code, or the signal's number negated, or None when it had to be killed; megabytes: peak resident size;
+# cpu: seconds of processor time
+Run = collections.namedtuple("Run", "code out err seconds megabytes cpu")
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f\x80-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 
 
@@ -35,7 +36,8 @@ def run(command, seconds=20, cwd=None):
         for stream in (out, err):
             stream.seek(0)
             texts.append(stream.read())
-        return Run(None if killed else process.returncode, *texts, time.monotonic() - begin, usage.ru_maxrss / 1024)
+        return Run(None if killed else process.returncode, *texts, time.monotonic() - begin, usage.ru_maxrss / 1024,
+                   usage.ru_utime + usage.ru_stime)
 
 
 def parse(result):
