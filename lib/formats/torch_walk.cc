@@ -22,9 +22,7 @@ namespace {
 constexpr size_t kMaxDepth = 10000;
 constexpr int kMaxSectionDepth = 4;
 
-bool IsUnhashable(Value key) {
-  return key.Is(Kind::kList) || key.Is(Kind::kDict) || (key.Is(Kind::kSet) && !key.flag);
-}
+bool IsUnhashable(Value key) { return key.Is(Kind::kList) || key.Is(Kind::kDict) || (key.Is(Kind::kSet) && !key.flag); }
 
 bool IsFilled(const pickle::Tree& tree, const Object& object) {
   return !tree.ItemsOf(object).empty() || !tree.DictItemsOf(object).empty();
