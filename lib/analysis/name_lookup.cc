@@ -92,7 +92,7 @@ std::string Explain(const Model& model, const Lookup& lookup, std::string_view q
 
 }  // namespace
 
-Lookup FindByName(const Model& model, std::string_view query) {
+Lookup FindByName(const Model& model, std::string_view query, const LookupAmong& among) {
   Lookup lookup;
   if (query.empty()) return lookup;
   std::vector<std::string_view> prefixes = PrefixesOfParts(model);
@@ -107,12 +107,14 @@ Lookup FindByName(const Model& model, std::string_view query) {
       if (way.how == Lookup::How::kPrefixed || way.how == Lookup::How::kPrefixedModule) {
         candidate.name = NameInPart(model, tensor);
       }
-      if (way.matches(candidate, query)) lookup.tensors.push_back(static_cast<Index>(i));
+      if (!way.matches(candidate, query) || (among.tensors && !among.tensors(tensor))) continue;
+      lookup.tensors.push_back(static_cast<Index>(i));
     }
     for (size_t i = 0; i < model.plain.size(); ++i) {
       // A plain value has only a path.
       Candidate candidate{{}, model.plain[i].path, {}};
-      if (way.matches(candidate, query)) lookup.plain.push_back(static_cast<Index>(i));
+      if (!way.matches(candidate, query) || (among.plain && !among.plain(model.plain[i]))) continue;
+      lookup.plain.push_back(static_cast<Index>(i));
     }
     if (lookup.size() == 0) continue;
     lookup.how = way.how;

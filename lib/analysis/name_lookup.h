@@ -1,6 +1,7 @@
 // Finding what a person means by a name: exactly, by module, by pattern, by a part of it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +29,13 @@ struct Lookup {
 
   size_t size() const { return tensors.size() + plain.size(); }
 };
-Lookup FindByName(const Model& model, std::string_view query);
+
+// What is looked through: every tensor and plain value, unless a function is set that says which.
+struct LookupAmong {
+  std::function<bool(const Tensor&)> tensors;
+  std::function<bool(const PlainValue&)> plain;
+};
+Lookup FindByName(const Model& model, std::string_view query, const LookupAmong& among = {});
 
 // Names and paths that look like `query`, for when FindByName finds none.
 std::vector<std::string> SuggestNames(const Model& model, std::string_view query);

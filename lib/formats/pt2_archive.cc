@@ -24,6 +24,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/container/zip_names.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/json_tree.h"
@@ -93,11 +94,6 @@ class Pt2Archive {
   const std::string& torch_version() const { return torch_version_; }
 
  private:
-  std::string_view BelowPrefix(std::string_view name) const {
-    if (!zip_.prefix().empty()) name.remove_prefix(std::min(name.size(), zip_.prefix().size() + 1));
-    return name;
-  }
-
   // The names of models in the order in which anything of theirs stands.
   std::vector<std::string> ModelNames() {
     std::vector<std::string> names;
@@ -108,7 +104,7 @@ class Pt2Archive {
       if (seen.size() < kMaxModels && seen.insert(name).second) names.emplace_back(name);
     };
     for (const ZipRecord& record : zip_.records()) {
-      std::string_view name = BelowPrefix(record.name);
+      std::string_view name = NameInPrefix(zip_, record.name).value_or("");
       add(name, "models/", ".json");
       for (const PayloadFolder& payload : kPayloads) {
         add(name, payload.folder, payload.config);
@@ -245,7 +241,7 @@ class Pt2Archive {
     constexpr std::string_view kMetadata = "_metadata.json";
     bool any = false;
     for (const ZipRecord& record : zip_.records()) {
-      std::string_view name = BelowPrefix(record.name);
+      std::string_view name = NameInPrefix(zip_, record.name).value_or("");
       if (!name.starts_with(kFolder)) continue;
       any = true;
       if (!name.ends_with(kMetadata) || record.size > kMaxDeflatedJson || !loaded_.insert(&record).second) continue;

@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/container/zip_names.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/record_rows.h"
@@ -48,8 +49,7 @@ class Package {
     std::vector<std::string> scripts;
     std::unordered_set<std::string_view> seen;
     for (const ZipRecord& record : zip_.records()) {
-      std::string_view name = record.name;
-      if (!zip_.prefix().empty()) name.remove_prefix(std::min(name.size(), zip_.prefix().size() + 1));
+      std::string_view name = NameInPrefix(zip_, record.name).value_or("");
       if (!name.ends_with(".pkl") || seen.size() >= kMaxResources || !seen.insert(name).second) continue;
       if (!name.starts_with(".data/")) {
         ReadResource(std::string(name));

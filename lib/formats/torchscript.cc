@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/container/zip_names.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/record_rows.h"
@@ -80,8 +81,7 @@ class ScriptArchive {
     std::unordered_set<std::string_view> seen(std::begin(kKnown), std::end(kKnown));
     for (const ZipRecord& record : zip_.records()) {
       if (seen.size() >= std::size(kKnown) + kMaxFurther) return;
-      std::string_view name = record.name;
-      if (!zip_.prefix().empty()) name.remove_prefix(std::min(name.size(), zip_.prefix().size() + 1));
+      std::string_view name = NameInPrefix(zip_, record.name).value_or("");
       if (!name.ends_with(".pkl") || name.find('/') != std::string_view::npos) continue;
       name.remove_suffix(4);
       if (!seen.insert(name).second) continue;

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -57,6 +59,17 @@ void PrintNote(const Arguments& arguments, std::string_view text) {
   if (arguments.Flag("quiet")) return;
   std::string line = "pthview: " + EscapeForTerminal(text) + "\n";
   [[maybe_unused]] ssize_t ignored = write(STDERR_FILENO, line.data(), line.size());
+}
+
+std::string ShellWord(std::string_view name) {
+  constexpr std::string_view kPlain = "_-./+,:@%=^";
+  auto plain = [&](unsigned char c) { return std::isalnum(c) != 0 || c >= 0x80 || kPlain.find(c) != kPlain.npos; };
+  std::string shown = EscapeForTerminal(name);
+  const bool is_option = name.starts_with('-') && name != "-";
+  if (!name.empty() && shown == name && !is_option && std::all_of(name.begin(), name.end(), plain)) return shown;
+  std::string quoted = is_option ? "'./" : "'";
+  for (char c : shown) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
 }
 
 std::string WithCommas(uint64_t number) {

@@ -55,6 +55,10 @@ void PrintError(const Error& error);
 // A line on standard error unless -q.
 void PrintNote(const Arguments& arguments, std::string_view text);
 
+// A file's name as one types it in a shell: quoted where it holds anything that a shell reads. Bytes that a terminal
+// cannot show are escaped, and then it is for reading only.
+std::string ShellWord(std::string_view name);
+
 // "25,557,032".
 std::string WithCommas(uint64_t number);
 // "102,530,333 bytes (97.8 MiB)"; "24 bytes".

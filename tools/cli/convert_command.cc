@@ -49,7 +49,7 @@ Status Run(const Arguments& arguments) {
   if (options.output.empty()) {
     return Error{.code = ErrorCode::kUsage,
                  .message = "convert: where to write is missing",
-                 .hint = fmt::format("`pthview convert {} -o OUT.onnx`", arguments.files[0])};
+                 .hint = fmt::format("`pthview convert {} -o OUT.onnx`", ShellWord(arguments.files[0]))};
   }
   options.weights = arguments.Value("weights", options.weights);
   options.data = arguments.Value("data", options.data);

@@ -1,5 +1,6 @@
 // pthview info: what a file is, and what can be done with it.
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <set>
 #include <unordered_set>
@@ -11,6 +12,7 @@
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
+#include "tools/cli/selection.h"
 #include "tools/cli/verbs.h"
 
 namespace pthview {
@@ -33,11 +35,25 @@ struct Facts {
   uint64_t file_bytes = 0;
 };
 
-Facts FactsOf(const Model& model) {
+// Of all the files that the model lies in; of the source itself where there is no file behind it.
+uint64_t BytesOfFiles(const Model& model) {
+  std::map<std::string, uint64_t> files;
+  for (const auto& source : model.sources) {
+    if (std::string path = source->real_path(); !path.empty() && !std::filesystem::is_directory(path)) {
+      files[std::move(path)] = source->size();
+    }
+  }
+  uint64_t bytes = 0;
+  for (const auto& [path, size] : files) bytes += size;
+  return files.empty() && !model.sources.empty() ? model.sources[0]->size() : bytes;
+}
+
+Facts FactsOf(const Model& model, const Narrowing& narrowing) {
   Facts facts;
   facts.parts.resize(model.parts.size());
   std::unordered_set<Index> storages;
   for (const Tensor& tensor : model.tensors) {
+    if (!narrowing.Has(tensor)) continue;
     if (tensor.same_as != kNone) {
       ++facts.tied;
       continue;
@@ -54,7 +70,7 @@ Facts FactsOf(const Model& model) {
                         : tensor.nbytes();
     }
   }
-  if (!model.sources.empty()) facts.file_bytes = model.sources[0]->size();
+  facts.file_bytes = BytesOfFiles(model);
   return facts;
 }
 
@@ -75,7 +91,7 @@ std::string Counts(const std::map<std::string_view, uint64_t>& counts) {
   return text.empty() ? "-" : text;
 }
 
-void PrintParts(Output& out, const Model& model, const Facts& facts) {
+void PrintParts(Output& out, const Model& model, const Narrowing& narrowing, const Facts& facts) {
   size_t width = 4;
   auto name = [](const Part& part) {
     return part.path.empty() ? std::string("(whole file)") : EscapeForTerminal(part.path);
@@ -85,6 +101,7 @@ void PrintParts(Output& out, const Model& model, const Facts& facts) {
   for (size_t p = 0; p < model.parts.size(); ++p) {
     const Part& part = model.parts[p];
     const PartFacts& f = facts.parts[p];
+    if (!narrowing.Has(part) && f.tensors == 0) continue;
     if (part.path.empty() && f.tensors == 0 && model.parts.size() > 1) continue;  // only plain values, shown below
     std::string text = name(part);
     text.append(width - DisplayWidth(text), ' ');
@@ -96,11 +113,12 @@ void PrintParts(Output& out, const Model& model, const Facts& facts) {
   }
 }
 
-void PrintMetadata(Output& out, const Model& model) {
+void PrintMetadata(Output& out, const Model& model, const Narrowing& narrowing) {
   std::string_view label = "metadata";
   size_t shown = 0;
   size_t hidden = 0;
   for (const PlainValue& plain : model.plain) {
+    if (!narrowing.Has(plain)) continue;
     if (!IsShown(plain) || shown == kMetadataShown) {
       ++hidden;
       continue;
@@ -141,25 +159,25 @@ void PrintFindings(Output& out, const Style& style, const Model& model) {
 }
 
 void PrintNext(Output& out, const Model& model) {
-  std::string file = EscapeForTerminal(model.file);
+  std::string file = ShellWord(model.file);
   out << fmt::format("  {:<10}pthview list {}\n", "next", file);
   out << fmt::format("  {:<10}pthview serve {}\n", "", file);
 }
 
-void PrintText(Output& out, const Style& style, const Model& model) {
-  Facts facts = FactsOf(model);
+void PrintText(Output& out, const Style& style, const Model& model, const Narrowing& narrowing) {
+  Facts facts = FactsOf(model, narrowing);
   out << style.Bold(EscapeForTerminal(model.file)) << "\n";
   out << fmt::format("  {:<10}{}{}\n", "format", EscapeForTerminal(model.format_text),
                      model.producer.empty() ? "" : " (" + EscapeForTerminal(model.producer) + ")");
   out << fmt::format("  {:<10}{}\n", "size", BytesText(facts.file_bytes));
-  PrintParts(out, model, facts);
+  PrintParts(out, model, narrowing, facts);
   out << fmt::format("  {:<10}{}\n", "dtypes", Counts(facts.dtypes));
   out << fmt::format("  {:<10}{}\n", "devices", Counts(facts.devices));
   if (facts.tied > 0) {
     out << fmt::format("  {:<10}{} more name{} for tensors listed before\n", "shared", WithCommas(facts.tied),
                        facts.tied == 1 ? "" : "s");
   }
-  PrintMetadata(out, model);
+  PrintMetadata(out, model, narrowing);
   PrintFindings(out, style, model);
   PrintNext(out, model);
 }
@@ -170,8 +188,8 @@ void WriteCounts(JsonWriter& json, std::string_view key, const std::map<std::str
   json.EndObject();
 }
 
-void WriteJson(JsonWriter& json, Output& out, const Model& model) {
-  Facts facts = FactsOf(model);
+void WriteJson(JsonWriter& json, Output& out, const Model& model, const Narrowing& narrowing) {
+  Facts facts = FactsOf(model, narrowing);
   json.BeginObject();
   json.Key("file").String(model.file);
   json.Key("format").String(model.format);
@@ -181,6 +199,7 @@ void WriteJson(JsonWriter& json, Output& out, const Model& model) {
   json.Key("parts").BeginArray();
   for (size_t p = 0; p < model.parts.size(); ++p) {
     const Part& part = model.parts[p];
+    if (!narrowing.Has(part) && facts.parts[p].tensors == 0) continue;
     json.BeginObject();
     json.Key("path").String(part.path);
     json.Key("kind").String(PartKindName(part.kind));
@@ -196,6 +215,7 @@ void WriteJson(JsonWriter& json, Output& out, const Model& model) {
   WriteCounts(json, "devices", facts.devices);
   json.Key("metadata").BeginArray();
   for (const PlainValue& plain : model.plain) {
+    if (!narrowing.Has(plain)) continue;
     json.BeginObject();
     json.Key("path").String(plain.path);
     json.Key("kind").String(PlainKindName(plain.kind));
@@ -221,24 +241,32 @@ int RunInfo(const Arguments& arguments) {
   int code = kExitOk;
   bool first = true;
   for (const std::string& file : arguments.files) {
-    auto model = OpenModel(file);
-    if (!model) {
+    auto refuse = [&](const Error& error) {
       code = kExitError;
       out.Flush();
-      PrintError(model.error());
+      PrintError(error);
       if (as_json) {
         json.BeginObject().Key("file").String(file).Key("error");
-        WriteError(json, model.error());
+        WriteError(json, error);
         json.EndObject();
       }
+    };
+    auto model = OpenModel(file);
+    if (!model) {
+      refuse(model.error());
+      continue;
+    }
+    auto narrowing = Narrowing::Of(*model, arguments);
+    if (!narrowing) {
+      refuse(narrowing.error());
       continue;
     }
     InferModules(*model);
     if (as_json) {
-      WriteJson(json, out, *model);
+      WriteJson(json, out, *model, *narrowing);
     } else {
       if (!first) out << "\n";
-      PrintText(out, style, *model);
+      PrintText(out, style, *model, *narrowing);
     }
     first = false;
   }

@@ -114,7 +114,7 @@ int RunList(const Arguments& arguments) {
                                    [](const Finding& f) { return f.severity >= Severity::kWarning; });
     if (serious > 0) {
       PrintNote(arguments, fmt::format("{}: {} finding{}; `pthview info {}` shows {}", model->file, serious,
-                                       serious == 1 ? "" : "s", model->file, serious == 1 ? "it" : "them"));
+                                       serious == 1 ? "" : "s", ShellWord(model->file), serious == 1 ? "it" : "them"));
     }
   }
   Leave(out, failed ? kExitError : kExitOk);

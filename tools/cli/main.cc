@@ -38,7 +38,7 @@ int UnknownVerb(std::string_view name) {
   Error error{.code = ErrorCode::kUsage, .message = fmt::format("'{}' is not a verb", name)};
   auto near = Suggest(name, names, 1);
   error.hint = !near.empty()                                  ? fmt::format("did you mean `pthview {}`?", near[0])
-               : access(std::string(name).c_str(), F_OK) == 0 ? fmt::format("`pthview info {}`", name)
+               : access(std::string(name).c_str(), F_OK) == 0 ? fmt::format("`pthview info {}`", ShellWord(name))
                                                               : "`pthview --help` lists the verbs";
   PrintError(error);
   return kExitError;

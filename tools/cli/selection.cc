@@ -16,10 +16,9 @@ bool IsBelow(std::string_view path, std::string_view above) {
   return path.size() == above.size() || above.empty() || path[above.size()] == '.' || path[above.size()] == '[';
 }
 
-bool MatchesAny(const Tensor& tensor, const std::vector<std::string>& globs) {
-  return std::any_of(globs.begin(), globs.end(), [&](const std::string& glob) {
-    return GlobMatches(glob, tensor.name) || GlobMatches(glob, tensor.path);
-  });
+bool MatchesAny(std::string_view name, std::string_view path, const std::vector<std::string>& globs) {
+  return std::any_of(globs.begin(), globs.end(),
+                     [&](const std::string& glob) { return GlobMatches(glob, name) || GlobMatches(glob, path); });
 }
 
 // Marks the names that stand in more than one part.
@@ -56,52 +55,56 @@ Error UnknownPart(const Model& model, std::string_view wanted) {
 
 }  // namespace
 
-Status CheckParts(const Model& model, std::span<const std::string> wanted) {
-  for (const std::string& path : wanted) {
-    bool known =
-        std::any_of(model.parts.begin(), model.parts.end(), [&](const Part& part) { return part.path == path; });
-    if (!known) return UnknownPart(model, path);
+Result<Narrowing> Narrowing::Of(const Model& model, const Arguments& arguments) {
+  Narrowing narrowing(model);
+  narrowing.parts_ = arguments.Values("part");
+  narrowing.include_ = arguments.Values("include");
+  narrowing.exclude_ = arguments.Values("exclude");
+  for (const std::string& wanted : narrowing.parts_) {
+    auto below = [&](const auto& item) { return IsBelow(item.path, wanted); };
+    bool found = std::any_of(model.parts.begin(), model.parts.end(), below) ||
+                 std::any_of(model.tensors.begin(), model.tensors.end(), below) ||
+                 std::any_of(model.plain.begin(), model.plain.end(), below);
+    if (!found) return UnknownPart(model, wanted);
   }
-  return Ok();
+  return narrowing;
 }
 
-Result<Selection> SelectTensors(const Model& model, const Arguments& arguments) {
-  Selection selection;
-  std::vector<std::string> wanted = arguments.Values("part");
-  std::vector<std::string> include = arguments.Values("include");
-  std::vector<std::string> exclude = arguments.Values("exclude");
-  bool all = arguments.Flag("all");
+bool Narrowing::InParts(std::string_view path) const {
+  return std::any_of(parts_.begin(), parts_.end(), [&](const std::string& part) { return IsBelow(path, part); });
+}
 
-  std::vector<bool> part_chosen(model.parts.size(), all);
-  std::vector<bool> wanted_found(wanted.size(), false);
-  bool any_model = false;
-  for (size_t p = 0; p < model.parts.size(); ++p) {
-    any_model = any_model || model.parts[p].kind == PartKind::kModel;
-    if (wanted.empty() && model.parts[p].kind == PartKind::kModel) part_chosen[p] = true;
-    for (size_t w = 0; w < wanted.size(); ++w) {
-      if (!IsBelow(model.parts[p].path, wanted[w])) continue;
-      part_chosen[p] = true;
-      wanted_found[w] = true;
-    }
-  }
-  bool everything = !all && wanted.empty() && !any_model;
-  if (everything && !model.tensors.empty()) {
+bool Narrowing::InGlobs(std::string_view name, std::string_view path) const {
+  return (include_.empty() || MatchesAny(name, path, include_)) && !MatchesAny(name, path, exclude_);
+}
+
+bool Narrowing::Has(const Tensor& tensor) const {
+  bool in_parts =
+      parts_.empty() || InParts(tensor.path) || (tensor.part != kNone && InParts(model_->parts[tensor.part].path));
+  return in_parts && InGlobs(tensor.name, tensor.path);
+}
+
+bool Narrowing::Has(const PlainValue& plain) const {
+  return (parts_.empty() || InParts(plain.path)) && InGlobs(plain.path, plain.path);
+}
+
+bool Narrowing::Has(const Part& part) const { return parts_.empty() || InParts(part.path); }
+
+Result<Selection> SelectTensors(const Model& model, const Arguments& arguments) {
+  PTHVIEW_ASSIGN(Narrowing narrowing, Narrowing::Of(model, arguments));
+  Selection selection;
+  const bool all = arguments.Flag("all");
+  const bool any_model = std::any_of(model.parts.begin(), model.parts.end(),
+                                     [](const Part& part) { return part.kind == PartKind::kModel; });
+  const bool models_only = !all && !narrowing.by_part() && any_model;
+  if (!all && !narrowing.by_part() && !any_model && !model.tensors.empty()) {
     selection.notes.push_back("no part of the file is a model by its names; every tensor is listed");
   }
   for (size_t i = 0; i < model.tensors.size(); ++i) {
     const Tensor& tensor = model.tensors[i];
-    bool chosen = everything || (tensor.part != kNone && part_chosen[tensor.part]);
-    for (size_t w = 0; !chosen && w < wanted.size(); ++w) {  // a path below a part chooses too
-      chosen = IsBelow(tensor.path, wanted[w]);
-      if (chosen) wanted_found[w] = true;
-    }
-    if (!chosen || (!tensor.persistent && !all)) continue;
-    if (!include.empty() && !MatchesAny(tensor, include)) continue;
-    if (!exclude.empty() && MatchesAny(tensor, exclude)) continue;
-    selection.tensors.push_back(static_cast<Index>(i));
-  }
-  for (size_t w = 0; w < wanted.size(); ++w) {
-    if (!wanted_found[w]) return UnknownPart(model, wanted[w]);
+    if (models_only && (tensor.part == kNone || model.parts[tensor.part].kind != PartKind::kModel)) continue;
+    if (!tensor.persistent && !all) continue;
+    if (narrowing.Has(tensor)) selection.tensors.push_back(static_cast<Index>(i));
   }
   FindCollisions(model, selection);
   return selection;

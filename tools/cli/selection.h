@@ -1,7 +1,7 @@
-// Which tensors of a model a verb works on: --all, --part, --include, --exclude; and what they are called.
+// Which tensors and plain values of a model a verb works on: --all, --part, --include, --exclude; and what they are
+// called.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,10 +24,29 @@ struct Selection {
   }
 };
 
-// kNotFound (with the parts that there are) unless each of `wanted` is the path of a part.
-Status CheckParts(const Model& model, std::span<const std::string> wanted);
+// What --part, --include and --exclude leave; everything, where none of them is given. Points into the model.
+class Narrowing {
+ public:
+  // kNotFound (with the parts that there are) when nothing in the file stands at or below a --part.
+  static Result<Narrowing> Of(const Model& model, const Arguments& arguments);
 
-// kNotFound when a --part is not in the file (with those that are).
+  bool Has(const Tensor& tensor) const;
+  bool Has(const PlainValue& plain) const;
+  bool Has(const Part& part) const;
+  bool by_part() const { return !parts_.empty(); }
+
+ private:
+  explicit Narrowing(const Model& model) : model_(&model) {}
+  bool InParts(std::string_view path) const;
+  bool InGlobs(std::string_view name, std::string_view path) const;
+
+  const Model* model_;
+  std::vector<std::string> parts_;
+  std::vector<std::string> include_;
+  std::vector<std::string> exclude_;
+};
+
+// For verbs that list: the parts of kind model, unless --part or --all chooses others; then what Narrowing leaves.
 Result<Selection> SelectTensors(const Model& model, const Arguments& arguments);
 
 }  // namespace pthview

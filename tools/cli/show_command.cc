@@ -11,6 +11,7 @@
 #include "lib/model/tensor_data.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
+#include "tools/cli/selection.h"
 #include "tools/cli/slice.h"
 #include "tools/cli/tensor_table.h"
 #include "tools/cli/value_text.h"
@@ -237,6 +238,24 @@ Status PrintHits(const Model& model, const Lookup& lookup, const Arguments& argu
   return Ok();
 }
 
+Error NothingFound(const Model& model, const std::string& query) {
+  std::string hint;
+  if (FindByName(model, query).size() != 0) {
+    hint = "it is there, but not in what --part, --include and --exclude leave";
+  } else if (auto near = SuggestNames(model, query); !near.empty()) {
+    for (size_t i = 0; i < near.size(); ++i) {
+      hint += fmt::format("{}'{}'", i == 0 ? "did you mean " : i + 1 == near.size() ? " or " : ", ", near[i]);
+    }
+    hint += '?';
+  } else {
+    hint = fmt::format("`pthview list --all {}`", ShellWord(model.file));
+  }
+  return {.code = ErrorCode::kNotFound,
+          .message = fmt::format("nothing in it is called '{}'", query),
+          .file = model.file,
+          .hint = hint};
+}
+
 }  // namespace
 
 int RunShow(const Arguments& arguments) {
@@ -247,17 +266,15 @@ int RunShow(const Arguments& arguments) {
   }
   InferModules(*model);
   const std::string& query = arguments.files[1];
-  Lookup lookup = FindByName(*model, query);
+  auto narrowing = Narrowing::Of(*model, arguments);
+  if (!narrowing) {
+    PrintError(narrowing.error());
+    return kExitError;
+  }
+  auto has = [&](const auto& item) { return narrowing->Has(item); };
+  Lookup lookup = FindByName(*model, query, {.tensors = has, .plain = has});
   if (lookup.size() == 0) {
-    auto near = SuggestNames(*model, query);
-    std::string hint = near.empty() ? fmt::format("`pthview list --all {}`", model->file) : "did you mean ";
-    for (size_t i = 0; i < near.size(); ++i)
-      hint += fmt::format("{}'{}'", i == 0 ? "" : i + 1 == near.size() ? " or " : ", ", near[i]);
-    if (!near.empty()) hint += '?';
-    PrintError({.code = ErrorCode::kNotFound,
-                .message = fmt::format("nothing in it is called '{}'", query),
-                .file = model->file,
-                .hint = hint});
+    PrintError(NothingFound(*model, query));
     return kExitError;
   }
   if (!lookup.explanation.empty()) PrintNote(arguments, lookup.explanation);

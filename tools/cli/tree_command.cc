@@ -143,20 +143,19 @@ class TreePrinter {
 
 // The roots to print: those of the chosen parts, or the one module that was asked for.
 Result<std::vector<Index>> Roots(const Model& model, const Arguments& arguments) {
+  PTHVIEW_ASSIGN(Narrowing narrowing, Narrowing::Of(model, arguments));
+  const bool any_kind = arguments.Flag("all") || narrowing.by_part();
   std::vector<Index> roots;
-  std::vector<std::string> parts = arguments.Values("part");
-  PTHVIEW_TRY(CheckParts(model, parts));
   for (const Part& part : model.parts) {
-    bool chosen = parts.empty() ? part.kind == PartKind::kModel || part.kind == PartKind::kEma
-                                : std::find(parts.begin(), parts.end(), part.path) != parts.end();
-    if (part.root != kNone && chosen) roots.push_back(part.root);
+    bool chosen = any_kind || part.kind == PartKind::kModel || part.kind == PartKind::kEma;
+    if (part.root != kNone && chosen && narrowing.Has(part)) roots.push_back(part.root);
   }
   if (arguments.files.size() < 2) {
     if (roots.empty()) {
       return Error{.code = ErrorCode::kNotFound,
                    .message = "no part of it has modules",
                    .file = model.file,
-                   .hint = fmt::format("`pthview list --all {}`", model.file)};
+                   .hint = fmt::format("`pthview list --all {}`", ShellWord(model.file))};
     }
     return roots;
   }
@@ -170,11 +169,11 @@ Result<std::vector<Index>> Roots(const Model& model, const Arguments& arguments)
     if (paths[m].ends_with("." + wanted)) return std::vector<Index>{static_cast<Index>(m)};
   }
   auto near = Suggest(wanted, paths, 1);
-  return Error{
-      .code = ErrorCode::kNotFound,
-      .message = fmt::format("no module '{}'", wanted),
-      .file = model.file,
-      .hint = near.empty() ? fmt::format("`pthview tree {}`", model.file) : fmt::format("did you mean '{}'?", near[0])};
+  return Error{.code = ErrorCode::kNotFound,
+               .message = fmt::format("no module '{}'", wanted),
+               .file = model.file,
+               .hint = near.empty() ? fmt::format("`pthview tree {}`", ShellWord(model.file))
+                                    : fmt::format("did you mean '{}'?", near[0])};
 }
 
 }  // namespace

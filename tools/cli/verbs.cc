@@ -39,11 +39,12 @@ constexpr Option kOptions[] = {
 };
 
 #define PTHVIEW_COMMON "quiet", "color", "no-progress"
-constexpr std::string_view kInfoOptions[] = {"json", PTHVIEW_COMMON};
+constexpr std::string_view kInfoOptions[] = {"json", "all", "part", "include", "exclude", PTHVIEW_COMMON};
 constexpr std::string_view kListOptions[] = {"json", "all",  "part",    "include",     "exclude",
                                              "hash", "sort", "reverse", PTHVIEW_COMMON};
-constexpr std::string_view kTreeOptions[] = {"json", "depth", "part", PTHVIEW_COMMON};
-constexpr std::string_view kShowOptions[] = {"json", "slice", "hash", PTHVIEW_COMMON};
+constexpr std::string_view kTreeOptions[] = {"json", "all", "part", "depth", PTHVIEW_COMMON};
+constexpr std::string_view kShowOptions[] = {"json",    "all",   "part", "include",
+                                             "exclude", "slice", "hash", PTHVIEW_COMMON};
 constexpr std::string_view kScanOptions[] = {"json", "sarif", "strict", PTHVIEW_COMMON};
 constexpr std::string_view kConvertOptions[] = {"output", "to",   "force",   "weights", "data", "graph",
                                                 "all",    "part", "include", "exclude", "json", PTHVIEW_COMMON};
@@ -68,6 +69,7 @@ constexpr std::string_view kShowExamples[] = {
     "pthview show model.pth conv1.weight",
     "pthview show --slice 0,:,3:5 model.pth conv1.weight",
     "pthview show model.pth 'layer1.*.bias'",
+    "pthview show --part ema checkpoint.pth conv1.weight  # not the one of the same name in the model",
     "pthview show checkpoint.pth epoch",
 };
 constexpr std::string_view kScanExamples[] = {
@@ -89,18 +91,23 @@ constexpr std::string_view kServeExamples[] = {
 constexpr std::string_view kPluginsExamples[] = {"pthview plugins"};
 
 constexpr Verb kVerbs[] = {
-    {"info", "FILE...", "what a file is: format, parts, sizes, metadata, findings, what to do next", "", kInfoExamples,
-     kInfoOptions, 1, SIZE_MAX, RunInfo},
+    {"info", "FILE...", "what a file is: format, parts, sizes, metadata, findings, what to do next",
+     "Every tensor of the file counts (--all changes nothing), unless --part, --include or --exclude narrow it down.",
+     kInfoExamples, kInfoOptions, 1, SIZE_MAX, RunInfo},
     {"list", "FILE", "one row a tensor: name, dtype, shape, sizes, device",
      "Lists every part of kind model; --part and --all choose others.", kListExamples, kListOptions, 1, 1, RunList},
     {"tree", "FILE [MODULE]", "the modules as print(model) shows them, with parameter counts",
-     "What is inferred from names and shapes, and not recorded in the file, is marked with '~'.", kTreeExamples,
-     kTreeOptions, 1, 2, RunTree},
+     "Shows every part of kind model and ema; --part and --all choose others. What is inferred from names and shapes,\n"
+     "and not recorded in the file, is marked with '~'.",
+     kTreeExamples, kTreeOptions, 1, 2, RunTree},
     {"show", "FILE NAME", "one tensor or plain value: facts, values, statistics",
-     "NAME is an exact name or path; else a module (all below it); else a glob; else a part of a name.", kShowExamples,
-     kShowOptions, 2, 2, RunShow},
+     "NAME is an exact name or path; else a module (all below it); else a glob; else a part of a name. It is looked "
+     "for\n"
+     "in the whole file (--all changes nothing), unless --part, --include or --exclude narrow it down.",
+     kShowExamples, kShowOptions, 2, 2, RunShow},
     {"scan", "FILE...", "what loading a file with Python could run, without running it",
-     "Exit status 1 when something known to be dangerous is found (with --strict, unknown code too). A list of what is\n"
+     "Exit status 1 when something known to be dangerous is found (with --strict, unknown code too). A list of what "
+     "is\n"
      "dangerous is never complete: that nothing was found proves nothing.",
      kScanExamples, kScanOptions, 1, SIZE_MAX, RunScan},
     {"convert", "FILE -o OUT", "write the file as ONNX or annotated JSON", "", kConvertExamples, kConvertOptions, 1, 1,

@@ -45,6 +45,15 @@ TEST(FindByName, ExactNamesAndPathsComeFirst) {
   EXPECT_EQ(FindByName(fixture.model, "args.milestones[0]").how, How::kPath);
 }
 
+TEST(FindByName, OnlyAmongWhatIsWanted) {
+  ModelFixture fixture = Checkpoint();
+  LookupAmong among{.tensors = [](const Tensor& tensor) { return tensor.name.ends_with("bias"); },
+                    .plain = [](const PlainValue& plain) { return plain.path != "epoch"; }};
+  EXPECT_THAT(FindByName(fixture.model, "module.conv1", among).tensors, ElementsAre(1));
+  EXPECT_EQ(FindByName(fixture.model, "epoch", among).size(), 0U);
+  EXPECT_THAT(FindByName(fixture.model, "args.lr", among).plain, ElementsAre(1));
+}
+
 TEST(FindByName, AModuleIsEverythingBelowIt) {
   ModelFixture fixture = Checkpoint();
   Lookup module = FindByName(fixture.model, "module.conv1");
@@ -106,6 +115,9 @@ TEST(GlobMatches, LikeAShell) {
                                          {"l[!0-2].w", "l3.w", true},
                                          {"l[]x].w", "l].w", true},
                                          {"l[0", "l[0", true},
+                                         {"l[0].w", "l[0].w", true},  // an index of a list in a path
+                                         {"l[0]*", "l[0][1]", true},
+                                         {"l[0].w", "l[1].w", false},
                                          {"a**b", "ab", true},
                                          {"", "a", false}}) {
     EXPECT_EQ(GlobMatches(row.pattern, row.text), row.matches) << row.pattern << " " << row.text;

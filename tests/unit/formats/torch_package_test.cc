@@ -77,6 +77,16 @@ TEST(TorchPackage, ABrokenResourceDoesNotHideTheOthers) {
   EXPECT_TRUE(Noted(*model, "package-resource"));
 }
 
+TEST(TorchPackage, ARecordOutsideThePrefixIsNoResource) {
+  ZipBuilder zip;
+  zip.Add({.name = "p/.data/extern_modules", .data = "torch"});
+  zip.Add({.name = "p/a.pkl", .data = code::Pickle(code::Named({{"n", code::Int(1)}}))});
+  zip.Add({.name = "q/b.pkl", .data = code::Pickle(code::Int(2))});
+  auto model = OpenBytes(zip.Finish());
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(PlainText(*model), "a.n=1\nextern_modules=torch\n");
+}
+
 TEST(TorchPackage, PicklesThatInflateToFarMoreThanTheFileAreLeftOut) {
   ZipBuilder zip;
   zip.Add({.name = "p/.data/extern_modules", .data = "torch"});
