@@ -5,8 +5,8 @@
 namespace pthview {
 namespace {
 
-constexpr uint64_t kBlockBytes = 32 << 10;
-constexpr size_t kBlocks = 256;
+constexpr uint64_t kBlockBytes = 2 << 10;  // tables stand between weights, a few hundred bytes each
+constexpr size_t kBlocks = 4096;
 
 }  // namespace
 

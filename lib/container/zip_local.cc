@@ -21,7 +21,7 @@ namespace pthview::zip {
 namespace {
 
 constexpr uint64_t kChunk = uint64_t{1} << 18;  // stays in a core's cache
-constexpr uint64_t kNear = uint64_t{1} << 14;   // reading this much costs about as much as another call
+constexpr uint64_t kNear = uint64_t{1} << 12;   // a page: reading it costs about as much as another call
 constexpr uint64_t kHeaderGuess = kLocalSize + 256;
 
 // Serves headers from one buffer, filled by reads that cover as many of the next headers as lie close together.

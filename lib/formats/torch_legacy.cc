@@ -150,12 +150,13 @@ class LegacyReader {
     if (at_ < window_start_ || at_ + sizeof(*numel) > window_start_ + window_.size()) {
       uint64_t there = source_.size() - std::min(at_, source_.size());
       if (there < sizeof(*numel)) return false;
-      bool near = at_ - window_start_ < 2 * kWindow;
+      const bool near = at_ - last_numel_ < kNear;
       window_.resize(std::min<uint64_t>(near ? kWindow : sizeof(*numel), there));
       window_start_ = at_;
       if (!source_.ReadAt(at_, window_)) return false;
     }
     *numel = LoadLittle<int64_t>(window_.data() + (at_ - window_start_));
+    last_numel_ = at_;
     return true;
   }
 
@@ -229,9 +230,11 @@ class LegacyReader {
   const ByteSource& source_;
   uint64_t at_;
   int depth_;
-  static constexpr uint64_t kWindow = 1 << 16;
+  static constexpr uint64_t kWindow = 1 << 14;
+  static constexpr uint64_t kNear = 2048;  // bytes that are read as fast as another call is made
   std::vector<std::byte> window_;
   uint64_t window_start_ = 0;
+  uint64_t last_numel_ = 0;  // where the last one stood
   std::vector<std::optional<StorageId>> ids_;
   std::unordered_map<std::string_view, size_t> by_key_;
   std::vector<Place> places_;  // by the first id that names the key

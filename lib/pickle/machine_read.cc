@@ -37,7 +37,8 @@ Result<Tree> Read(std::vector<std::byte> bytes, const ReadOptions& options) {
 
 // Starts again with a larger piece when one is too small: sizes double, so that the work stays linear.
 Result<Tree> ReadFrom(const ByteSource& source, uint64_t offset, const ReadOptions& options) {
-  constexpr uint64_t kFirstPiece = uint64_t{1} << 16;
+  constexpr uint64_t kFirstPiece = 256;                // what old formats write one after another is that short
+  constexpr uint64_t kLargePiece = uint64_t{1} << 16;  // from here on more would be read than is needed
   const uint64_t total = source.size() > offset ? source.size() - offset : 0;
   uint64_t length = std::min(total, kFirstPiece);
   for (;;) {
@@ -46,12 +47,12 @@ Result<Tree> ReadFrom(const ByteSource& source, uint64_t offset, const ReadOptio
     Error error;
     if (!RunGuarded(machine, options, &error)) {
       if (machine.needed() <= length) return error;
-      length = std::min(total, std::max(length * 2, machine.needed()));
+      length = std::min(total, std::max(length * (length < kLargePiece ? 8 : 2), machine.needed()));
       continue;
     }
     Tree tree = std::move(machine).TakeTree(std::move(bytes));
     // The tree keeps its bytes: when most of the piece was not the pickle's, once more with only those.
-    if (tree.end >= length / 2) return tree;
+    if (tree.end >= length / 2 || length == kFirstPiece) return tree;
     length = tree.end;
   }
 }

@@ -1,9 +1,11 @@
 """The files that are measured, made once by tests/fixtures/make_large.py and kept in the cache folder."""
 import pathlib
+import shutil
 import subprocess
 import sys
 
 MAKER = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "make_large.py"
+FORMATS = MAKER.with_name("make_formats.py")
 SAMPLE = MAKER.with_name("make_sample.py")
 
 FILES = {
@@ -38,6 +40,20 @@ class Cache:
             subprocess.run([sys.executable, *script], check=True)
             part.rename(path)
         return str(path)
+
+    def formatted(self, kind, tensors, nbytes, python):
+        """What is to be opened of a checkpoint that make_formats.py writes, and the bytes of all its files."""
+        folder = self.folder / f"{kind}-{tensors}-{nbytes}"
+        if not folder.exists():
+            print(f"making {folder.name}", file=sys.stderr)
+            part = self.folder / f".{folder.name}"
+            shutil.rmtree(part, ignore_errors=True)
+            made = subprocess.run([python, FORMATS, part, kind, str(tensors), str(nbytes)],
+                                  check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+            (part / "open.txt").write_text(pathlib.Path(made.splitlines()[-1]).relative_to(part).as_posix())
+            part.rename(folder)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != "open.txt")
+        return str(folder / (folder / "open.txt").read_text()), size
 
     def scratch(self, name):
         """Path of an output beside the inputs; what is there is removed."""

@@ -77,8 +77,27 @@ def status_memory(pid):
     return max(fields["VmHWM"] - fields["RssFile"], fields["RssAnon"])
 
 
+def bytes_read(pid, folder):
+    """Bytes that a process has asked files for, and pages of files below `folder` that it has mapped and touched."""
+    with open(f"/proc/{pid}/io", encoding="ascii") as file:
+        total = int(next(line for line in file if line.startswith("rchar")).split()[1])
+    inside = False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            if line.startswith("Rss:"):
+                total += int(line.split()[1]) * 1024 if inside else 0
+            elif "-" in line.split(" ", 1)[0]:
+                inside = f" {folder}/" in line
+    return total
+
+
 def own_memory(command, expect=0):
-    """Bytes of its own that a run of `command` held at its peak. Not timed: tracing costs a little."""
+    """Bytes of its own that a run of `command` held at its peak."""
+    return at_the_end(command, status_memory, expect)
+
+
+def at_the_end(command, look, expect=0):
+    """What look(pid) gives when a run of `command` is about to end. Not timed: tracing costs a little."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
     pid = os.fork()
@@ -91,14 +110,14 @@ def own_memory(command, expect=0):
             os.execvp(command[0], command)
         finally:
             os._exit(127)
-    own, ready = None, False
+    seen, ready = None, False
     while True:
         status = os.waitpid(pid, 0)[1]
         if not os.WIFSTOPPED(status):
             break
         deliver = 0
         if status >> 8 == signal.SIGTRAP | PTRACE_EVENT_EXIT << 8:
-            own = status_memory(pid)
+            seen = look(pid)
         elif not ready:  # stopped at its exec
             if libc.ptrace(PTRACE_SETOPTIONS, pid, None, PTRACE_O_TRACEEXIT) != 0:
                 raise Failed("this system does not let ptrace tell of a process's end")
@@ -106,9 +125,9 @@ def own_memory(command, expect=0):
         else:
             deliver = os.WSTOPSIG(status)
         libc.ptrace(PTRACE_CONT, pid, None, deliver)
-    if os.waitstatus_to_exitcode(status) != expect or own is None:
+    if os.waitstatus_to_exitcode(status) != expect or seen is None:
         raise Failed(f"exit {os.waitstatus_to_exitcode(status)}: {' '.join(command)}")
-    return own
+    return seen
 
 
 def clock(seconds):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Benchmarks of pthview side by side with its peers: prints Markdown tables.
 
-  run.py [--pthview BIN] [--only THEME]... [--quick] [--cache DIR] [--update]
+  run.py [--pthview BIN] [--only THEME]... [--format NAME]... [--quick] [--cache DIR] [--update]
 
 Nothing here passes or fails a test: a goal that is not reached is said in its row. How it is measured: measure.py and
 README.md.
@@ -21,7 +21,7 @@ from measure import Failed
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-THEMES = ("start", "list", "many", "convert", "serve")
+THEMES = ("start", "list", "many", "formats", "convert", "serve")
 
 
 class Bench:
@@ -31,6 +31,7 @@ class Bench:
         self.pthview = str(pathlib.Path(args.pthview).resolve())
         self.quick = args.quick
         self.files = Cache(args.cache)
+        self.formats = args.format
         # Debian's own Python, whatever stands first on the PATH: a version manager's wrapper would cost more than it.
         self.python = "/usr/bin/python3" if pathlib.Path("/usr/bin/python3").exists() else sys.executable
         self.script = str(HERE / "peer_script.py")
@@ -68,6 +69,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pthview", default=ROOT / "build" / "bin" / "pthview", help="the program to measure")
     parser.add_argument("--only", action="append", choices=THEMES, help="one theme; repeatable")
+    parser.add_argument("--format", action="append", help="one row of the theme `formats`; repeatable")
     parser.add_argument("--quick", action="store_true", help="fewer runs, and without the largest files")
     parser.add_argument("--cache", default=pathlib.Path(tempfile.gettempdir()) / "pthview-bench",
                         help="where the files are kept (16 GB free; default: a folder in the temporary folder)")
