@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "lib/analysis/scan_walk.h"
+#include "lib/base/named_source.h"
+#include "lib/container/slice_source.h"
 
 namespace pthview {
 
@@ -68,7 +70,9 @@ uint64_t ScanReport::Count(Judgement judgement) const {
 }
 
 Result<ScanReport> Scan(const std::string& path) {
-  PTHVIEW_ASSIGN(std::shared_ptr<const ByteSource> source, OpenFile(path));
+  PTHVIEW_ASSIGN(std::shared_ptr<const ByteSource> source, OpenNamed(path));
+  // Of a distant file, too, every header is to be read rather than assumed: a slice hides that it is one.
+  if (source->descriptor() < 0) source = OpenSlice(source, 0, source->size(), source->name());
   return Scan(std::move(source));
 }
 

@@ -17,6 +17,9 @@ constexpr int64_t kRedrawMs = 200;
 std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
+std::atomic<Progress*> current{nullptr};  // the one that draws
+std::atomic<bool> drawn{false};           // whether its line is on the terminal
+
 std::string Megabytes(uint64_t bytes) {
   double mb = static_cast<double>(bytes) / 1e6;
   return mb < 1000 ? fmt::format("{:.0f} MB", mb) : fmt::format("{:.2f} GB", mb / 1000);
@@ -33,15 +36,24 @@ Progress::Progress(std::string label, uint64_t total_bytes, bool enabled)
     : label_(EscapeForTerminal(label)),
       total_(total_bytes),
       enabled_(enabled),
-      start_(std::chrono::steady_clock::now()) {}
+      start_(std::chrono::steady_clock::now()) {
+  if (enabled_) before_ = current.exchange(this);
+}
 
 Progress::~Progress() {
-  if (drawn_) WriteToTerminal("\r\033[K");
+  if (!enabled_) return;
+  Erase();
+  Progress* self = this;
+  current.compare_exchange_strong(self, before_);
+}
+
+void Progress::Erase() {
+  if (drawn.exchange(false)) WriteToTerminal("\r\033[K");
 }
 
 void Progress::Advance(uint64_t bytes) {
   uint64_t done = done_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  if (!enabled_) return;
+  if (!enabled_ || current.load(std::memory_order_relaxed) != this) return;
   using std::chrono::milliseconds;
   int64_t now = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start_).count();
   int64_t due = next_draw_ms_.load(std::memory_order_relaxed);
@@ -60,7 +72,7 @@ void Progress::Draw(uint64_t done) {
   }
   line += fmt::format(", {}/s", Megabytes(static_cast<uint64_t>(done / std::max(seconds, 1e-3))));
   WriteToTerminal(line);
-  drawn_ = true;
+  drawn = true;
 }
 
 bool Progress::Interrupted() { return interrupted.load(std::memory_order_relaxed); }

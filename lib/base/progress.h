@@ -8,7 +8,8 @@
 
 namespace pthview {
 
-// Thread-safe. Nothing is printed in the first second, so short work stays quiet; the line is erased at the end.
+// Thread-safe. Of several only the one made last draws, until it is gone. Nothing is printed in the first second, so
+// short work stays quiet; the line is erased at the end.
 class Progress {
  public:
   // `enabled` is false with -q, --no-progress or when stderr is not a terminal.
@@ -18,6 +19,9 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void Advance(uint64_t bytes);
+  // Takes away the line, should one be there: for whoever is about to print something. The next Advance may draw it
+  // again.
+  static void Erase();
   // Set by the signal handler of the program (Ctrl-C): long work asks between blocks and returns kInterrupted.
   static bool Interrupted();
   static void SetInterrupted();
@@ -30,7 +34,7 @@ class Progress {
   std::atomic<uint64_t> done_{0};
   std::atomic<int64_t> next_draw_ms_{1000};
   std::chrono::steady_clock::time_point start_;
-  std::atomic<bool> drawn_{false};
+  Progress* before_ = nullptr;  // what drew until this one was made
 };
 
 }  // namespace pthview

@@ -11,15 +11,17 @@
 #include <cstring>
 #include <utility>
 
-namespace pthview {
-namespace {
+#include "lib/base/file_source.h"
 
-Error IoError(const std::string& path, int error_number, const char* doing) {
+namespace pthview {
+
+Error SystemError(const std::string& path, int error_number, const char* doing) {
   ErrorCode code = error_number == ENOENT || error_number == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kIo;
   return Error{code, std::string(doing) + ": " + std::strerror(error_number), path};
 }
 
-Error PastTheEnd(const ByteSource& source, uint64_t offset, uint64_t length) {
+Status CheckInside(const ByteSource& source, uint64_t offset, uint64_t length) {
+  if (offset <= source.size() && length <= source.size() - offset) return Ok();
   Error error{ErrorCode::kTruncated, "the file ends at byte " + std::to_string(source.size()) + ", but " +
                                          std::to_string(length) + " bytes are expected here"};
   error.file = source.name();
@@ -27,68 +29,59 @@ Error PastTheEnd(const ByteSource& source, uint64_t offset, uint64_t length) {
   return error;
 }
 
-bool Inside(const ByteSource& source, uint64_t offset, uint64_t length) {
-  return offset <= source.size() && length <= source.size() - offset;
+FileSource::FileSource(int fd, std::string name, const struct stat& status, bool has_path)
+    : fd_(fd),
+      name_(std::move(name)),
+      size_(static_cast<uint64_t>(status.st_size)),
+      modified_(status.st_mtim),
+      has_path_(has_path) {}
+
+FileSource::~FileSource() { ::close(fd_); }
+
+Status FileSource::ReadAt(uint64_t offset, std::span<std::byte> out) const {
+  PTHVIEW_TRY(CheckInside(*this, offset, out.size()));
+  size_t done = 0;
+  while (done < out.size()) {
+    ssize_t got = ::pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      Error error = SystemError(name_, errno, "cannot read");
+      error.offset = offset + done;
+      return error;
+    }
+    if (got == 0) {
+      Error error{ErrorCode::kTruncated,
+                  "the file ends at byte " + std::to_string(offset + done) + ": it was cut short while being read"};
+      error.file = name_;
+      error.offset = offset;
+      return error;
+    }
+    done += static_cast<size_t>(got);
+  }
+  return Ok();
 }
 
-class FileSource : public ByteSource {
- public:
-  FileSource(int fd, std::string path, const struct stat& status)
-      : fd_(fd), path_(std::move(path)), size_(static_cast<uint64_t>(status.st_size)), modified_(status.st_mtim) {}
-  ~FileSource() override { ::close(fd_); }
-
-  uint64_t size() const override { return size_; }
-  const std::string& name() const override { return path_; }
-  int descriptor() const override { return fd_; }
-
-  Status ReadAt(uint64_t offset, std::span<std::byte> out) const override {
-    if (!Inside(*this, offset, out.size())) return PastTheEnd(*this, offset, out.size());
-    size_t done = 0;
-    while (done < out.size()) {
-      ssize_t got = ::pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
-      if (got < 0) {
-        if (errno == EINTR) continue;
-        Error error = IoError(path_, errno, "cannot read");
-        error.offset = offset + done;
-        return error;
-      }
-      if (got == 0) {
-        Error error{ErrorCode::kTruncated,
-                    "the file ends at byte " + std::to_string(offset + done) + ": it was cut short while being read"};
-        error.file = path_;
-        error.offset = offset;
-        return error;
-      }
-      done += static_cast<size_t>(got);
-    }
+// A file that was renamed over ours leaves the descriptor with the old bytes, which is why only the inode that is open
+// is looked at.
+Status FileSource::CheckUnchanged() const {
+  struct stat now;
+  if (::fstat(fd_, &now) != 0) return SystemError(name_, errno, "cannot stat");
+  if (static_cast<uint64_t>(now.st_size) == size_ && now.st_mtim.tv_sec == modified_.tv_sec &&
+      now.st_mtim.tv_nsec == modified_.tv_nsec) {
     return Ok();
   }
+  Error error{ErrorCode::kChanged, "the file changed while it was being read", name_};
+  error.hint = "wait until whatever writes it is done, then try again";
+  return error;
+}
 
-  // A file that was renamed over ours leaves the descriptor with the old bytes, which is why only the inode that is
-  // open is looked at.
-  Status CheckUnchanged() const override {
-    struct stat now;
-    if (::fstat(fd_, &now) != 0) return IoError(path_, errno, "cannot stat");
-    if (static_cast<uint64_t>(now.st_size) == size_ && now.st_mtim.tv_sec == modified_.tv_sec &&
-        now.st_mtim.tv_nsec == modified_.tv_nsec) {
-      return Ok();
-    }
-    Error error{ErrorCode::kChanged, "the file changed while it was being read", path_};
-    error.hint = "wait until whatever writes it is done, then try again";
-    return error;
-  }
+std::string FileSource::real_path() const {
+  if (!has_path_) return {};
+  std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(name_.c_str(), nullptr), &std::free);
+  return resolved ? std::string(resolved.get()) : std::string();
+}
 
-  std::string real_path() const override {
-    std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(path_.c_str(), nullptr), &std::free);
-    return resolved ? std::string(resolved.get()) : std::string();
-  }
-
- private:
-  int fd_;
-  std::string path_;
-  uint64_t size_;
-  struct timespec modified_;
-};
+namespace {
 
 class MemorySource : public ByteSource {
  public:
@@ -98,7 +91,7 @@ class MemorySource : public ByteSource {
   const std::string& name() const override { return name_; }
 
   Status ReadAt(uint64_t offset, std::span<std::byte> out) const override {
-    if (!Inside(*this, offset, out.size())) return PastTheEnd(*this, offset, out.size());
+    PTHVIEW_TRY(CheckInside(*this, offset, out.size()));
     if (!out.empty()) std::memcpy(out.data(), bytes_.data() + offset, out.size());
     return Ok();
   }
@@ -111,7 +104,7 @@ class MemorySource : public ByteSource {
 }  // namespace
 
 Result<std::vector<std::byte>> ByteSource::Read(uint64_t offset, uint64_t length) const {
-  if (!Inside(*this, offset, length)) return PastTheEnd(*this, offset, length);
+  PTHVIEW_TRY(CheckInside(*this, offset, length));
   std::vector<std::byte> bytes(static_cast<size_t>(length));
   PTHVIEW_TRY(ReadAt(offset, bytes));
   return bytes;
@@ -120,10 +113,10 @@ Result<std::vector<std::byte>> ByteSource::Read(uint64_t offset, uint64_t length
 Result<std::unique_ptr<ByteSource>> OpenFile(const std::string& path) {
   // Without O_NONBLOCK, opening a FIFO that nobody writes to would wait for ever.
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return IoError(path, errno, "cannot open");
+  if (fd < 0) return SystemError(path, errno, "cannot open");
   struct stat status;
   if (::fstat(fd, &status) != 0) {
-    Error error = IoError(path, errno, "cannot stat");
+    Error error = SystemError(path, errno, "cannot stat");
     ::close(fd);
     return error;
   }
@@ -141,7 +134,7 @@ Result<std::unique_ptr<ByteSource>> OpenFile(const std::string& path) {
     }
     return error;
   }
-  return std::unique_ptr<ByteSource>(std::make_unique<FileSource>(fd, path, status));
+  return std::unique_ptr<ByteSource>(std::make_unique<FileSource>(fd, path, status, /*has_path=*/true));
 }
 
 std::unique_ptr<ByteSource> OpenMemory(std::string name, std::vector<std::byte> bytes) {

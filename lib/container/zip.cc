@@ -68,7 +68,10 @@ Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings
 
   if (parsed) {
     const std::vector<uint32_t> order = zip::OrderByHeader(archive.records_);
-    if (Status read = zip::ReadLocalHeaders(source, order, archive.records_, findings); !read) {
+    const DistantSource* distant = WorthAssuming(source);
+    const std::vector<uint32_t> unread =
+        distant != nullptr ? zip::AssumeLocalHeaders(*distant, directory, order, archive.records_, findings) : order;
+    if (Status read = zip::ReadLocalHeaders(source, unread, archive.records_, findings); !read) {
       return std::move(read).error().In(source.name());
     }
     zip::CheckOverlaps(source.size(), directory, order, archive.records_, findings);

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/distant_source.h"
 #include "lib/base/finding.h"
 #include "lib/base/result.h"
 #include "lib/base/source.h"
@@ -59,6 +60,13 @@ std::vector<uint32_t> OrderByHeader(std::span<const ZipRecord> records);
 // Reads the local headers in `order`, sets ZipRecord::offset, and reports what contradicts the central directory.
 Status ReadLocalHeaders(const ByteSource& source, std::span<const uint32_t> order, std::span<ZipRecord> records,
                         Findings* findings);
+
+// For sources where each header would be a round trip: sets ZipRecord::offset where it follows from the central
+// directory and from where the next record starts, and has the source compare it when the data is read. Returns the
+// part of `order` whose headers must be read.
+std::vector<uint32_t> AssumeLocalHeaders(const DistantSource& source, uint64_t directory,
+                                         std::span<const uint32_t> order, std::span<ZipRecord> records,
+                                         Findings* findings);
 
 // Reports and marks records that leave the source or run into the next record or into `directory`, where the central
 // directory starts.

@@ -17,6 +17,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
+#include "lib/base/named_source.h"
 #include "lib/container/slice_source.h"
 #include "lib/formats/dcp_metadata.h"
 #include "lib/formats/folder.h"
@@ -183,7 +184,8 @@ class Reader {
     Storage storage{.nbytes = *nbytes, .dtype = from.dtype, .key = builder_.arena().Copy(EscapeName(from.name))};
     bool single = boxes.size() == 1;
     storage.source = builder_.AddSource(
-        single ? std::move(boxes[0].bytes) : Stitch(folder_, from.shape, Info(from.dtype).item_size, std::move(boxes)));
+        single ? std::move(boxes[0].bytes)
+               : Stitch(DisplayName(folder_), from.shape, Info(from.dtype).item_size, std::move(boxes)));
     return builder_.AddStorage(storage);
   }
 
@@ -197,7 +199,7 @@ class Reader {
     }
     budget_ -= std::max<uint64_t>(from.slice->length, kLeastCost);
     auto slice = OpenSlice(file, from.slice->offset, from.slice->length, file->name());
-    auto model = OpenInside(folder_, std::move(slice), options_, depth_ + 1);
+    auto model = OpenInside(DisplayName(folder_), std::move(slice), options_, depth_ + 1);
     if (!model) {
       builder_.Note(Severity::kWarning, "dcp-value", EscapeName(from.name),
                     fmt::format("a value that cannot be read: {}", model.error().message));

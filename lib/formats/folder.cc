@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "lib/base/escape.h"
+#include "lib/base/named_source.h"
 
 namespace pthview {
 
@@ -29,6 +30,10 @@ Result<std::unique_ptr<ByteSource>> OpenInFolder(const std::string& folder, std:
   if (!IsPlainFileName(name)) {
     return Error{.code = ErrorCode::kCorrupt,
                  .message = "'" + EscapeName(name) + "' is no plain file name, so it is not opened"};
+  }
+  if (IsUrl(folder)) {
+    PTHVIEW_ASSIGN(Url url, ParseUrl(folder));
+    return OpenUrl(Sibling(url, name));
   }
   return OpenFile(folder + "/" + std::string(name));
 }

@@ -18,7 +18,8 @@ bool IsPlainFileName(std::string_view name);
 // The names in a folder, sorted; at most 100,000 of them. Empty when it cannot be read.
 std::vector<std::string> ListFolder(const std::string& folder);
 
-// Opens the regular file `name` in `folder`. kCorrupt when `name` is no plain file name.
+// Opens the regular file `name` in `folder`, which may be the address of a file that the user named: then the file
+// beside it is fetched. kCorrupt when `name` is no plain file name.
 Result<std::unique_ptr<ByteSource>> OpenInFolder(const std::string& folder, std::string_view name);
 
 }  // namespace pthview

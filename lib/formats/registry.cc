@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/named_source.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/optimizer_names.h"
@@ -81,6 +82,12 @@ void AddFormatProvider(FormatProvider provider) { Providers().push_back(std::mov
 Result<Model> OpenModel(const std::string& path, const OpenOptions& options) {
   OpenContext context;
   context.path = path;
+  if (path == kStandardInput || IsUrl(path)) {
+    context.path = DisplayName(path);
+    if (IsUrl(path)) context.folder = path.substr(0, std::min(path.find_first_of("?#"), path.size()));
+    PTHVIEW_ASSIGN(context.source, OpenNamed(path));
+    return OpenContextOf(std::move(context), options);
+  }
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
     context.directory = true;

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/base/escape.h"
+#include "lib/base/url.h"
 #include "lib/formats/folder.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
@@ -26,6 +27,7 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kMaxIndex = uint64_t{256} << 20;
+constexpr size_t kMostFetched = 2000;  // shards of an index that is read over the network
 constexpr std::string_view kSuffix = ".index.json";
 
 bool HasWeightMap(std::span<const std::byte> head) {
@@ -57,7 +59,7 @@ class Reader {
     builder_.model().parts.push_back({.kind = PartKind::kModel});
   }
 
-  void Read(const json& weight_map) {
+  Status Read(const json& weight_map) {
     std::map<std::string, std::vector<std::string>> shards;  // in the order of their names, which are numbered
     for (const auto& [name, shard] : weight_map.items()) {
       if (shard.is_string()) {
@@ -67,11 +69,17 @@ class Reader {
       }
     }
     shard_count_ = shards.size();
+    if (IsUrl(folder_) && shard_count_ > kMostFetched) {
+      return Error{.code = ErrorCode::kLimit,
+                   .message = fmt::format("the index names {} shards, more than are fetched", shard_count_),
+                   .hint = "download the folder"};
+    }
     for (const auto& [shard, names] : shards) ReadShard(shard, names);
     if (extra_ > 0) {
       builder_.Note(Severity::kInfo, "shard-extra", "",
                     fmt::format("{} tensors of the shards are not in the index", extra_));
     }
+    return Ok();
   }
 
   size_t shard_count() const { return shard_count_; }
@@ -86,7 +94,8 @@ class Reader {
       for (const std::string& name : names) AddMissing(name);
       return;
     }
-    auto model = OpenInside(folder_ + "/" + shard, std::move(*source), options_, depth_ + 1);
+    const std::string name = (*source)->name();
+    auto model = OpenInside(name, std::move(*source), options_, depth_ + 1);
     if (!model) {
       builder_.Note(Severity::kError, "shard-broken", EscapeName(shard),
                     fmt::format("{}; its {} tensors are listed without data", model.error().message, names.size()));
@@ -167,7 +176,7 @@ Result<Model> Open(OpenContext context, const OpenOptions& options) {
     return Error{.code = ErrorCode::kCorrupt, .message = "the index is no JSON object with a weight_map"};
   }
   Reader reader(builder, context.folder, options, context.depth);
-  reader.Read(document["weight_map"]);
+  PTHVIEW_TRY(reader.Read(document["weight_map"]));
   if (document.contains("metadata")) AddMetadata(builder, document["metadata"]);
   builder.model().format_text = fmt::format("sharded checkpoint, {} files", reader.shard_count());
   return std::move(builder).Finish();

@@ -17,6 +17,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/checked.h"
+#include "lib/base/distant_source.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/torch_file.h"
@@ -107,13 +108,16 @@ class LegacyReader {
 
   // Walks over the storages in the order of the key list.
   void Locate(const Tree& keys) {
+    AssumeNumels(keys);
     for (Value item : keys.Sequence(keys.root)) {
       std::string_view key =
           item.IsText() ? item.Text() : builder_.arena().Copy(item.Is(Kind::kInt) ? std::to_string(item.integer) : "");
       auto found = by_key_.find(key);
       const StorageId* id = found == by_key_.end() ? nullptr : &*ids_[found->second];
       int64_t numel = 0;
-      if (!ReadNumel(&numel)) {
+      if (assumed_ && id != nullptr) {
+        numel = id->numel;
+      } else if (!ReadNumel(&numel)) {
         Cut(key);
         return;
       }
@@ -142,6 +146,28 @@ class LegacyReader {
       }
       at_ += *nbytes;
     }
+  }
+
+  // In a distant file each numel is a round trip. Where those of the pickle account for all that follows, to the byte,
+  // they are taken for those of the storages, and compared when values are read.
+  void AssumeNumels(const Tree& keys) {
+    const DistantSource* distant = WorthAssuming(source_);
+    if (distant == nullptr) return;
+    std::vector<Assumption> assumptions;
+    uint64_t at = at_;
+    for (Value item : keys.Sequence(keys.root)) {
+      auto found = item.IsText() ? by_key_.find(item.Text()) : by_key_.end();
+      if (found == by_key_.end()) return;
+      const StorageId& id = *ids_[found->second];
+      auto nbytes = id.dtype == DType::kUnknown ? std::nullopt : BytesOfStorage(id.dtype, id.numel);
+      if (!nbytes || source_.size() - at < sizeof(int64_t) || source_.size() - at - sizeof(int64_t) < *nbytes) return;
+      const uint64_t begin = at + sizeof(int64_t);
+      assumptions.push_back({begin, begin + *nbytes, at, static_cast<uint64_t>(id.numel), sizeof(int64_t)});
+      at = begin + *nbytes;
+    }
+    if (at != source_.size()) return;
+    distant->Assume(assumptions);
+    assumed_ = true;
   }
 
   // The int64 at at_. Small storages lie close together, so that a window serves many of them; large ones are read
@@ -235,6 +261,7 @@ class LegacyReader {
   std::vector<std::byte> window_;
   uint64_t window_start_ = 0;
   uint64_t last_numel_ = 0;  // where the last one stood
+  bool assumed_ = false;     // that each storage has as many elements as the pickle says
   std::vector<std::optional<StorageId>> ids_;
   std::unordered_map<std::string_view, size_t> by_key_;
   std::vector<Place> places_;  // by the first id that names the key

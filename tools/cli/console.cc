@@ -11,10 +11,12 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/progress.h"
 
 namespace pthview {
 
 void Output::Flush() {
+  if (!buffer_.empty()) Progress::Erase();
   size_t done = 0;
   while (done < buffer_.size()) {
     ssize_t wrote = write(STDOUT_FILENO, buffer_.data() + done, buffer_.size() - done);
@@ -51,12 +53,14 @@ std::string Style::Wrap(std::string_view code, std::string_view text) const {
 void PrintError(const Error& error) {
   std::string text = "pthview: " + ToString(error) + "\n";
   if (!error.hint.empty()) text += "  try: " + EscapeForTerminal(error.hint) + "\n";
+  Progress::Erase();
   // Nothing can be done when standard error is closed.
   [[maybe_unused]] ssize_t ignored = write(STDERR_FILENO, text.data(), text.size());
 }
 
 void PrintNote(const Arguments& arguments, std::string_view text) {
   if (arguments.Flag("quiet")) return;
+  Progress::Erase();
   std::string line = "pthview: " + EscapeForTerminal(text) + "\n";
   [[maybe_unused]] ssize_t ignored = write(STDERR_FILENO, line.data(), line.size());
 }

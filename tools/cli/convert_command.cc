@@ -5,6 +5,7 @@
 
 #include "converters/converter.h"
 #include "lib/analysis/suggest.h"
+#include "lib/base/named_source.h"
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
@@ -49,13 +50,19 @@ Status Run(const Arguments& arguments) {
   if (options.output.empty()) {
     return Error{.code = ErrorCode::kUsage,
                  .message = "convert: where to write is missing",
-                 .hint = fmt::format("`pthview convert {} -o OUT.onnx`", ShellWord(arguments.files[0]))};
+                 .hint = fmt::format("`pthview convert {} -o OUT.onnx`", ShellWord(DisplayName(arguments.files[0])))};
   }
   options.weights = arguments.Value("weights", options.weights);
   options.data = arguments.Value("data", options.data);
   options.graph = arguments.Value("graph", options.graph);
   options.force = arguments.Flag("force");
   PTHVIEW_ASSIGN(const Converter* converter, Target(arguments, options.output));
+  if (options.weights == "in-place" && (IsUrl(arguments.files[0]) || arguments.files[0] == kStandardInput)) {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = "weights in place can point into a file on this machine only",
+                 .file = DisplayName(arguments.files[0]),
+                 .hint = "--weights external, or download the file"};
+  }
   PTHVIEW_ASSIGN(Model model, OpenModel(arguments.files[0]));
   PTHVIEW_ASSIGN(Selection selection, SelectTensors(model, arguments));
   uint64_t total = 0;

@@ -9,6 +9,7 @@
 
 #include "lib/analysis/structure.h"
 #include "lib/base/escape.h"
+#include "lib/base/named_source.h"
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
@@ -246,7 +247,7 @@ int RunInfo(const Arguments& arguments) {
       out.Flush();
       PrintError(error);
       if (as_json) {
-        json.BeginObject().Key("file").String(file).Key("error");
+        json.BeginObject().Key("file").String(DisplayName(file)).Key("error");
         WriteError(json, error);
         json.EndObject();
       }

@@ -1,5 +1,6 @@
 #include "tools/cli/json_rows.h"
 
+#include "lib/base/distant_source.h"
 #include "lib/base/error.h"
 
 namespace pthview {
@@ -20,7 +21,7 @@ void WriteStorage(JsonWriter& json, const Model& model, Index index) {
   json.BeginObject();
   json.Key("key").String(storage.key);
   json.Key("file");
-  if (storage.source == kNone || model.sources[storage.source]->descriptor() < 0) {
+  if (storage.source == kNone || !IsWholeFile(*model.sources[storage.source])) {
     json.Null();
   } else {
     json.String(model.sources[storage.source]->name());

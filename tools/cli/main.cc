@@ -9,11 +9,13 @@
 #include <fmt/format.h>
 
 #include "lib/analysis/suggest.h"
+#include "lib/base/named_source.h"
 #include "lib/base/output_file.h"
 #include "plugins/host/plugin_formats.h"
 #include "tools/cli/console.h"
 #include "tools/cli/verbs.h"
 #include "tools/cli/version.h"
+#include "tools/fetch/remote.h"
 
 namespace pthview {
 namespace {
@@ -35,11 +37,13 @@ void OccupyStandardStreams() {
 int UnknownVerb(std::string_view name) {
   std::vector<std::string_view> names;
   for (const Verb& verb : Verbs()) names.push_back(verb.name);
-  Error error{.code = ErrorCode::kUsage, .message = fmt::format("'{}' is not a verb", name)};
+  const bool remote = IsUrl(name);
+  const std::string shown = DisplayName(std::string(name));
+  Error error{.code = ErrorCode::kUsage, .message = fmt::format("'{}' is not a verb", shown)};
   auto near = Suggest(name, names, 1);
-  error.hint = !near.empty()                                  ? fmt::format("did you mean `pthview {}`?", near[0])
-               : access(std::string(name).c_str(), F_OK) == 0 ? fmt::format("`pthview info {}`", ShellWord(name))
-                                                              : "`pthview --help` lists the verbs";
+  error.hint = !near.empty() ? fmt::format("did you mean `pthview {}`?", near[0])
+               : remote || access(std::string(name).c_str(), F_OK) == 0 ? fmt::format("`pthview info {}`", ShellWord(shown))
+                                                                        : "`pthview --help` lists the verbs";
   PrintError(error);
   return kExitError;
 }
@@ -74,7 +78,9 @@ int Main(std::span<char* const> arguments) {
     PrintError(parsed.error());
     return kExitError;
   }
-  AddFormatProvider(plugins::PluginFormats(!parsed->Flag("quiet") && !parsed->Flag("no-progress")));
+  const bool show_progress = !parsed->Flag("quiet") && !parsed->Flag("no-progress");
+  AddFormatProvider(plugins::PluginFormats(show_progress));
+  fetch::AllowRemote(show_progress);
   return verb->run(*parsed);
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/analysis/scan.h"
 #include "lib/base/escape.h"
+#include "lib/base/named_source.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
 #include "tools/cli/scan_sarif.h"
@@ -205,11 +206,11 @@ int RunScan(const Arguments& arguments) {
         return;
       }
       Error error = std::move(report).error();
-      if (error.file.empty()) error.file = file;
+      if (error.file.empty()) error.file = DisplayName(file);
       out.Flush();
       PrintError(error);
       if (as_json) {
-        json.BeginObject().Key("file").String(file).Key("error");
+        json.BeginObject().Key("file").String(DisplayName(file)).Key("error");
         WriteError(json, error);
         json.EndObject();
       }
@@ -228,7 +229,7 @@ int RunScan(const Arguments& arguments) {
   };
   for (const std::string& path : arguments.files) {
     std::error_code ignored;
-    const bool directory = std::filesystem::is_directory(path, ignored);
+    const bool directory = path != kStandardInput && !IsUrl(path) && std::filesystem::is_directory(path, ignored);
     if (!directory) {
       scan(path, false);
       continue;

@@ -6,9 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/named_source.h"
 #include "tools/cli/console.h"
-#include "tools/cli/install_paths.h"
 #include "tools/cli/verbs.h"
+#include "tools/install_paths.h"
 
 namespace pthview {
 
@@ -18,6 +19,14 @@ int RunServe(const Arguments& arguments) {
     PrintError({.code = ErrorCode::kNotFound,
                 .message = "pthview-serve is not beside this program",
                 .hint = "install pthview again, or build it with `tools/pthview serve`"});
+    return kExitError;
+  }
+  for (const std::string& file : arguments.files) {
+    if (!arguments.Flag("watch") || (file != kStandardInput && !IsUrl(file))) continue;
+    PrintError({.code = ErrorCode::kUsage,
+                .message = "--watch watches files on this machine, neither addresses nor standard input",
+                .file = DisplayName(file),
+                .hint = "leave --watch out"});
     return kExitError;
   }
   std::vector<std::string> words{program};

@@ -6,6 +6,7 @@
 #include "lib/analysis/name_lookup.h"
 #include "lib/analysis/statistics.h"
 #include "lib/analysis/structure.h"
+#include "lib/base/distant_source.h"
 #include "lib/base/escape.h"
 #include "lib/formats/format.h"
 #include "lib/model/tensor_data.h"
@@ -32,7 +33,7 @@ std::string WhereText(const Model& model, const Tensor& tensor) {
   std::string text = fmt::format("'{}'", EscapeForTerminal(storage.key));
   if (!storage.record.empty()) text += fmt::format(" in record {}", EscapeForTerminal(storage.record));
   if (storage.source == kNone) return text + ", not in the file";
-  if (model.sources[storage.source]->descriptor() >= 0)
+  if (IsWholeFile(*model.sources[storage.source]))
     text += fmt::format(", byte {} of the file", WithCommas(storage.offset));
   text += fmt::format(", {} bytes", WithCommas(storage.nbytes));
   if (tensor.offset != 0)

@@ -16,6 +16,7 @@
 
 #include "lib/base/escape.h"
 #include "plugins/host/plugin_formats.h"
+#include "tools/fetch/remote.h"
 #include "tools/server/api.h"
 #include "tools/server/options.h"
 #include "tools/server/server.h"
@@ -80,6 +81,7 @@ int Serve(const Options& options) {
   Result<Assets> assets = Assets::Load(FindAssetFolders());
   if (!assets) return Fail(assets.error());
   AddFormatProvider(plugins::PluginFormats(/*show_progress=*/false));
+  fetch::AllowRemote(/*show_progress=*/false);
   Sessions sessions(options.files);
   EventHub events;
   Watcher watcher(&sessions, &events);

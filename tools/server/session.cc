@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "lib/analysis/structure.h"
+#include "lib/base/distant_source.h"
 #include "lib/base/json.h"
+#include "lib/base/named_source.h"
 #include "lib/formats/format.h"
 #include "tools/server/model_json.h"
 
@@ -62,7 +64,7 @@ bool Session::Load() {
 
   next->size = 0;
   for (const std::unique_ptr<ByteSource>& source : model->sources) {
-    if (!source->real_path().empty()) next->size += source->size();
+    if (IsWholeFile(*source)) next->size += source->size();
   }
   next->version = version;
   next->model = std::move(model);
@@ -75,7 +77,9 @@ bool Session::Load() {
 }
 
 Sessions::Sessions(const std::vector<std::string>& paths) {
-  std::vector<std::string> names = ShortNames(paths);
+  std::vector<std::string> shown;
+  for (const std::string& path : paths) shown.push_back(path == kStandardInput ? "standard input" : DisplayName(path));
+  std::vector<std::string> names = ShortNames(shown);
   for (size_t i = 0; i < paths.size(); ++i) {
     all_.push_back(std::make_unique<Session>(std::to_string(i), paths[i], names[i]));
   }

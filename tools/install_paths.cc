@@ -1,4 +1,4 @@
-#include "tools/cli/install_paths.h"
+#include "tools/install_paths.h"
 
 #include <unistd.h>
 

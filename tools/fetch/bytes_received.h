@@ -1,0 +1,11 @@
+// How much a TCP connection has brought, by the kernel's count: also while a library waits on it.
+#pragma once
+
+#include <cstdint>
+
+namespace pthview::fetch {
+
+// 0 when `socket` is no connection.
+uint64_t BytesReceived(int socket);
+
+}  // namespace pthview::fetch
