@@ -42,7 +42,7 @@ void ReferToSources(const Model& model, const SelectedRows& rows, const std::str
     }
   }
   if (outside > 0) {
-    report.notes.push_back(
+    report.notes.emplace_back(
         "the weights' file is not in the folder of the JSON or below: opened as an input, it will "
         "have no values");
   }

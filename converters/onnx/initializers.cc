@@ -107,6 +107,7 @@ void Initializers::Count(std::string what, const std::string& name) {
 
 std::vector<std::string> Initializers::Notes() const {
   std::vector<std::string> notes;
+  notes.reserve(counted_.size());
   for (const Counted& row : counted_) {
     notes.push_back(row.count == 1 ? fmt::format("1 tensor {} ({})", row.what, row.first)
                                    : fmt::format("{} tensors {} (the first is {})", row.count, row.what, row.first));

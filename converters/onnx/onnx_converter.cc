@@ -101,9 +101,10 @@ Frame BuildFrame(const Model& model, const Initializers& initializers, const Con
   graph.set_name(name.empty() ? "model" : name);
   graph.set_doc_string(has_graph ? "Inferred: the layers in the order in which the file names them. It cannot be run."
                                  : "The file records no layers; only its tensors are here.");
-  notes.push_back(has_graph ? "the graph is inferred: layers in the order in which the file names them, each feeding "
-                              "the next; it is for viewing and cannot be run"
-                            : "no layers could be inferred: the tensors are initializers without a graph");
+  notes.emplace_back(has_graph
+                         ? "the graph is inferred: layers in the order in which the file names them, each feeding "
+                           "the next; it is for viewing and cannot be run"
+                         : "no layers could be inferred: the tensors are initializers without a graph");
   return {proto.SerializeAsString(), nodes.wire() + graph.SerializeAsString()};
 }
 

@@ -77,7 +77,8 @@ PickleScanner::Value PickleScanner::StackGlobal(Value module, Value name) {
   const auto text = [&](Value value) -> const Text& {
     return KindOf(value) == kText ? CachedTextAt(NumberOf(value)) : kUnknownText;
   };
-  const Text module_text = text(module);  // a copy: the next one may empty the cache
+  // A copy, as the next look-up may empty the cache.
+  const Text module_text = text(module);  // NOLINT(performance-unnecessary-copy-initialization)
   const Text& name_text = text(name);
   return Name(CodeSource::kStackGlobal, module_text.bytes, name_text.bytes, module_text.known && name_text.known);
 }

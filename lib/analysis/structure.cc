@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "lib/analysis/module_tree.h"
 #include "lib/analysis/wrapper_prefix.h"
 
@@ -87,9 +89,9 @@ class Assumptions {
   void Report(Model& model, Index part) const {
     for (auto at : order_) {
       const auto& [class_name, assumption] = at->first;
-      std::string count = std::to_string(at->second.count) + (at->second.count == 1 ? " module" : " modules");
-      std::string text = count + (class_name.empty() ? " not identified" : " read as " + class_name) + ": " +
-                         (assumption.empty() ? "the tensors fit no known layer" : assumption);
+      std::string text = fmt::format("{} module{} {}{}: {}", at->second.count, at->second.count == 1 ? "" : "s",
+                                     class_name.empty() ? "not identified" : "read as ", class_name,
+                                     assumption.empty() ? "the tensors fit no known layer" : assumption);
       model.findings.push_back(
           {Severity::kInfo, Code(class_name), WhereOf(model, part, at->second.first), std::move(text)});
     }

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "lib/base/progress.h"
 
 namespace pthview {
@@ -127,8 +129,7 @@ Result<OutputFile> OutputFile::Create(const std::string& path, bool force) {
   if (base.empty()) return Error{ErrorCode::kUsage, "the name of the output is empty", path};
   static std::atomic<unsigned> counter{0};
   for (int attempt = 0; attempt < 100; ++attempt) {
-    file.temporary_ = folder + "." + base + ".pthview-" + std::to_string(::getpid()) + "-" +
-                      std::to_string(counter.fetch_add(1)) + ".tmp";
+    file.temporary_ = fmt::format("{}.{}.pthview-{}-{}.tmp", folder, base, ::getpid(), counter.fetch_add(1));
     // Claimed before the file exists, so that a signal between the two leaves nothing behind.
     file.slot_ = ClaimSlot(file.temporary_);
     if (file.slot_ < 0) {

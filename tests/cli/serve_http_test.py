@@ -455,6 +455,10 @@ class Ending(unittest.TestCase):
                 self.assertLess(server.stop(number), STOP_LIMIT)
                 self.assertEqual(server.process.returncode, 0)
                 self.assertEqual(server.process.stderr.read(), "")
+                rest = b""
+                while more := events.recv(4096):
+                    rest += more
+                self.assertIn(b"event: bye\n", rest)
                 for client in (idle, silent, half, stalled, events):
                     client.close()
 

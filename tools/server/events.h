@@ -1,6 +1,7 @@
 // Telling open pages that a file was reloaded: Server-Sent Events.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -22,8 +23,8 @@ class EventHub {
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
-    // The next message (a whole `event: ...` block), or empty after half a second of silence. nullopt: the server
-    // stops.
+    // The next message (a whole `event: ...` block), or empty after half a second of silence. When the server stops
+    // the last message is `bye`, and after it nullopt.
     std::optional<std::string> Wait();
 
    private:
@@ -36,12 +37,16 @@ class EventHub {
   // nullptr when there are too many already. The hub outlives its listeners.
   std::unique_ptr<Listener> Listen();
   void Publish(const std::string& event, const std::string& data);
+  // Says `bye` to the listeners and takes no more of them.
   void Stop();
+  // False when a listener is still there after `limit`.
+  bool WaitUntilLeft(std::chrono::milliseconds limit);
 
  private:
-  static constexpr size_t kKept =
-      64;  // a listener that falls further behind misses messages; the page asks for versions
+  // A listener that falls further behind misses messages; the page asks for versions.
+  static constexpr size_t kKept = 64;
   void Leave();
+  void Append(const std::string& event, const std::string& data);  // with mutex_ held
 
   std::mutex mutex_;
   std::condition_variable changed_;

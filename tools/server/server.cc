@@ -140,6 +140,7 @@ class Server::Http : public httplib::Server {
     stopping_ = true;
     events_->Stop();
     stop();
+    events_->WaitUntilLeft(std::chrono::milliseconds(100));  // pages that read learn that the server ends
     connections_.StopAll();
     return connections_.WaitUntilEmpty(std::chrono::milliseconds(400));
   }

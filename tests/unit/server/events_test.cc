@@ -39,12 +39,18 @@ TEST(EventHub, OneThatFellBehindGetsTheNewest) {
   EXPECT_EQ(*message, "event: changed\ndata: 936\n\n");
 }
 
-TEST(EventHub, StoppingEndsTheWait) {
+TEST(EventHub, StoppingSaysGoodbyeAndEndsTheWait) {
   EventHub hub;
   auto listener = hub.Listen();
+  hub.Publish("changed", "1");
   hub.Stop();
+  EXPECT_EQ(listener->Wait(), "event: changed\ndata: 1\n\n");
+  EXPECT_EQ(listener->Wait(), "event: bye\ndata: {}\n\n");
   EXPECT_EQ(listener->Wait(), std::nullopt);
   EXPECT_EQ(hub.Listen(), nullptr);
+  EXPECT_FALSE(hub.WaitUntilLeft(std::chrono::milliseconds(1)));
+  listener.reset();
+  EXPECT_TRUE(hub.WaitUntilLeft(std::chrono::milliseconds(1)));
 }
 
 }  // namespace
