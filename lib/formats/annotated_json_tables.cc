@@ -89,7 +89,7 @@ void AnnotatedJsonTables::ReadTensor(JsonRow& row, bool component) {
   ReadComponents(row, tensor, components);
   CheckQuantization(row, tensor, components);
   if (tensor.layout != Layout::kDense) {
-    // Of a sharded tensor the first component is the data; of the others all are.
+    // Of a wrapper the first component is the data; of the others all are.
     tensor.data = tensor.component_count == 0 ? DataState::kMissing : DataState::kPresent;
     for (const Component& part : model_.ComponentsOf(tensor)) {
       DataState inner = model_.components[part.tensor].data;

@@ -25,6 +25,7 @@ enum class GlobalKind : uint8_t {
   kRebuildSparseCsr,
   kRebuildMeta,
   kRebuildNested,
+  kRebuildJagged,
   kRebuildWrapper,
   kRebuildFromNumpy,
   kRebuildFromCpu,
@@ -36,6 +37,7 @@ enum class GlobalKind : uint8_t {
   kParameter,    // torch.nn.parameter.Parameter
   kBuffer,
   kUninitialized,
+  kShardedTensor,  // of torch 1.10 to 1.13, when it was no tensor
   kStorageClass,  // torch.FloatStorage, torch.storage.UntypedStorage; dtype tells which
   kGetLayout,
   // values

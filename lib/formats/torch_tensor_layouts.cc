@@ -224,22 +224,6 @@ std::optional<Component> TensorReader::ComponentOf(std::string_view name, Value 
   return Component{builder_.arena().Copy(name), builder_.AddComponent(*tensor)};
 }
 
-// The tensors in a wrapper subclass's state (DTensor's _local_tensor, quantized weights' data and scale).
-void TensorReader::AddStateComponents(Tensor& tensor, Value state, int depth) {
-  Args parts = tree_.Sequence(state);
-  Value fields = state.Is(Kind::kDict) ? state : (parts.empty() ? Value{} : parts[0]);
-  if (!fields.Is(Kind::kDict)) return;
-  std::vector<Component> components;
-  for (const auto& [key, value] : tree_.Dict(fields)) {
-    if (!key.IsText() || !IsTensor(value)) continue;
-    if (auto component = ComponentOf(key.Text(), value, depth + 1)) components.push_back(*component);
-  }
-  if (components.empty()) return;
-  tensor.layout = Layout::kSharded;
-  tensor.data = builder_.model().components[components[0].tensor].data;
-  builder_.Attach(tensor, components);
-}
-
 Layout TensorReader::LayoutOf(Value value) const {
   std::string_view name;
   if (value.Is(Kind::kGlobal)) {

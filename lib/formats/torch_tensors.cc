@@ -32,7 +32,8 @@ TensorReader::TensorReader(const TorchPickle& file, ModelBuilder& builder, Neste
       tree_(file.tree),
       builder_(builder),
       nested_(std::move(nested)),
-      component_budget_(static_cast<int64_t>(file.tree.end / 16 + 4096)) {}
+      component_budget_(static_cast<int64_t>(file.tree.end / 16 + 4096)),
+      state_budget_(file.tree.end) {}
 
 GlobalMeaning TensorReader::MeaningOf(Value callable) const {
   if (callable.Is(Kind::kGlobal)) return file_.meanings[callable.index];
@@ -60,6 +61,7 @@ bool TensorReader::IsTensor(Value value) const {
     case kRebuildSparseCsr:
     case kRebuildMeta:
     case kRebuildNested:
+    case kRebuildJagged:
     case kRebuildWrapper:
     case kRebuildFromNumpy:
     case kRebuildFromCpu:
@@ -72,6 +74,7 @@ bool TensorReader::IsTensor(Value value) const {
     case kUninitialized:
     case kLoadFromBytes:
     case kStorageClass: return true;
+    case kShardedTensor: return object.has_state;
     case kNumpyReconstruct:
     case kNumpyFromBuffer: return IsNumpyArray(tree_, file_.meanings, value);
     default: return false;
@@ -127,6 +130,7 @@ std::optional<Tensor> TensorReader::ReadObject(const Object& object, int depth) 
     case kParameter:
     case kBuffer:
     case kUninitialized: return ReadOldForm(meaning, object, depth);
+    case kShardedTensor: return ReadOldShardedTensor(object, depth);
     case kNumpyReconstruct:
     case kNumpyFromBuffer: return ReadNumpyArray(tree_, file_.meanings, builder_, object, where_);
     case kStorageClass:
@@ -152,6 +156,7 @@ std::optional<Tensor> TensorReader::Rebuild(GlobalMeaning meaning, Args args, in
       auto tensor = ReadAt(args[0], depth + 1);
       if (!tensor) return std::nullopt;
       if (args.size() > 1) tensor->requires_grad = BoolOf(args[1]);
+      if (args.size() > 3) ReadState(*tensor, args[3], depth);
       return tensor;
     }
     case kRebuildQTensor: return RebuildQuantized(args, depth);
@@ -166,6 +171,7 @@ std::optional<Tensor> TensorReader::Rebuild(GlobalMeaning meaning, Args args, in
     }
     case kRebuildMeta: return RebuildMeta(args);
     case kRebuildNested: return RebuildNested(args, depth);
+    case kRebuildJagged: return RebuildJagged(args, depth);
     case kRebuildWrapper: return RebuildWrapper(args);
     case kRebuildFromNumpy: return RebuildFromNumpy(args, depth);
     case kRebuildFromCpu: {
@@ -217,9 +223,8 @@ std::optional<Tensor> TensorReader::RebuildFromType(GlobalKind kind, Args args, 
   GlobalKind type = MeaningOf(args[1]).kind;
   if (args[1].Is(Kind::kGlobal) && type != kTensorBase && type != kParameter)
     tensor->class_name = QualifiedName(args[1]);
-  if (args.size() > 3 && kind == kRebuildFromTypeV2 && tensor->data == DataState::kMeta) {
-    AddStateComponents(*tensor, args[3], depth);
-  }
+  if (args.size() > 3 && kind == kRebuildFromTypeV2 && tensor->layout == Layout::kDense)
+    ReadState(*tensor, args[3], depth);
   return tensor;
 }
 

@@ -6,12 +6,14 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "lib/formats/torch_globals.h"
 #include "lib/formats/torch_storages.h"
+#include "lib/formats/work_budget.h"
 #include "lib/model/builder.h"
 #include "lib/pickle/value.h"
 
@@ -35,7 +37,8 @@ struct TorchPickle {
   int depth = 0;                        // nesting of files inside pickles (_load_from_bytes)
 };
 
-// How many bytes a pickle of `size` bytes may have copied out of it: a number takes two bytes in a list, eight as a value.
+// How many bytes a pickle of `size` bytes may have copied out of it: a number takes two bytes in a list, eight as a
+// value.
 constexpr uint64_t InlineAllowance(uint64_t size) { return size * 8 + (1 << 16); }
 
 // Reads the bytes of a torch file that stands inside a pickle, and returns the storage that is its root object.
@@ -75,7 +78,36 @@ class TensorReader {
   const TensorRow* RowOf(pickle::Value persistent) const;
   std::optional<StorageRow> StorageOf(pickle::Value value, int depth = 0);
   std::optional<Component> ComponentOf(std::string_view name, pickle::Value value, int depth);
-  void AddStateComponents(Tensor& tensor, pickle::Value state, int depth);
+
+  // torch_wrappers.cc: what a subclass or a parameter holds beside, or instead of, data of its own.
+  struct Placement {
+    enum Kind : uint8_t { kShard, kReplicate, kPartial, kOther } kind = kOther;
+    int64_t dim = 0;
+    std::string text;
+  };
+  struct Mesh {
+    std::vector<int64_t> shape;       // ranks along each dimension; empty: not known
+    std::vector<int64_t> coordinate;  // of the rank that wrote the file; empty: not known
+    std::string text;
+  };
+  void ReadState(Tensor& tensor, pickle::Value state, int depth);
+  void ReadDTensor(Tensor& tensor, std::span<const pickle::Pair> fields, int depth);
+  Placement ReadPlacement(pickle::Value value) const;
+  Mesh ReadMesh(pickle::Value value);
+  // Where the local tensor begins in the whole; nullopt when that cannot be told.
+  static std::optional<std::vector<int64_t>> OffsetsOf(std::span<const int64_t> shape, std::span<const int64_t> local,
+                                                       std::span<const Placement> placed, const Mesh& mesh);
+  void ReadShards(Tensor& tensor, pickle::Value state, int depth);
+  std::optional<Tensor> ReadOldShardedTensor(const pickle::Object& object, int depth);
+  std::optional<Tensor> RebuildJagged(Args args, int depth);
+  void Gather(std::string_view key, pickle::Value value, int depth, std::vector<Component>* components);
+  std::vector<pickle::Pair> FieldsOf(pickle::Value value) const;
+  std::string_view ClassNameOf(pickle::Value value) const;
+  Component Named(std::string_view name, Tensor tensor);
+  void Hold(Tensor& tensor, std::span<const Component> components);
+  static void Become(Tensor& tensor, const Tensor& local);
+  // A plain value under the tensor's path; its part is set by whoever lists the tensor.
+  void AddFact(std::string_view key, PlainKind kind, std::string text, std::string_view class_name = {});
   std::optional<StorageRow> Nested(Args args);
   bool Ints(pickle::Value sequence, std::vector<int64_t>* out);
   Layout LayoutOf(pickle::Value value) const;
@@ -98,6 +130,7 @@ class TensorReader {
   // Components that may still be read: without sharing there is at most one in 16 bytes of pickle, and with it tensors
   // made of tensors would double at each level.
   int64_t component_budget_;
+  WorkBudget state_budget_;  // for the attributes of tensors, which may be shared by reference
 };
 
 }  // namespace pthview

@@ -69,7 +69,9 @@ bool TorchWalk::AddTensor(Value value, WalkRole role, std::string_view key, cons
     tensor = model_.tensors[*first];
     tensor.same_as = *first;
   } else {
+    const size_t plain = model_.plain.size();
     auto read = tensors_.Read(value, path_);
+    for (size_t i = plain; i < model_.plain.size(); ++i) model_.plain[i].part = place.part;
     if (!read) return false;
     tensor = *read;
   }

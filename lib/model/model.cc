@@ -11,7 +11,8 @@ std::string_view LayoutName(Layout layout) {
     case Layout::kSparseBsr: return "sparse_bsr";
     case Layout::kSparseBsc: return "sparse_bsc";
     case Layout::kNested: return "nested";
-    case Layout::kSharded: return "sharded";
+    case Layout::kSharded:
+      return "wrapper";  // torch's word for subclasses that hold tensors: DTensor, ShardedTensor, ...
   }
   return "strided";
 }
