@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/analysis/module_tree.h"
+#include "lib/model/tensor_data.h"
 
 namespace pthview {
 namespace {
@@ -75,6 +76,17 @@ const std::unordered_map<std::string_view, LeafName>& NameTable() {
       {"weight_scale", kWeightScale},
       {"weight_scale_inv", kWeightScale},
       {"input_scale", kInputScale},
+      {"input_global_scale", kInputScale},
+      {"weight_packed", kWeightPacked},
+      {"weight_shape", kWeightShape},
+      {"weight_zero_point", kWeightZeroPoint},
+      {"weight_g_idx", kGIdx},
+      {"weight_scale_2", kWeightScale2},
+      {"weight_global_scale", kWeightScale2},
+      {"W_q", kHqqCodes},
+      {"zero", kHqqZero},
+      {"_flat_param", kFlatParameter},
+      {"flat_param", kFlatParameter},
       {"weight_g", kWeightG},
       {"weight_v", kWeightV},
       {"weight_orig", kWeightOrig},
@@ -114,7 +126,7 @@ std::string_view RelativeName(const Model& model, const Tensor& tensor, size_t s
   return name.substr(std::min(skip, name.size()));
 }
 
-LeafTensors::LeafTensors(const Model& model, const Module& module) : path_(module.path) {
+LeafTensors::LeafTensors(const Model& model, const Module& module) : model_(&model), path_(module.path) {
   known_ = true;
   Gather(model, module, module.parent == kNone ? 0 : module.path.size() + 1, 0);
   if (count_ == 0) known_ = false;
@@ -162,6 +174,22 @@ DType LeafTensors::Type(LeafName name) const {
 int64_t LeafTensors::Dim(LeafName name, size_t dimension) const {
   std::span<const int64_t> shape = Shape(name);
   return dimension < shape.size() ? shape[dimension] : -1;
+}
+
+std::string LeafTensors::SmallBytes(LeafName name) const {
+  constexpr uint64_t kMost = 4096;
+  for (size_t i = 0; i < count_; ++i) {
+    const Tensor& tensor = *rows_[i].tensor;
+    if (rows_[i].name != name) continue;
+    bool has_bytes = tensor.layout == Layout::kDense && tensor.data == DataState::kPresent && tensor.storage != kNone;
+    if (!has_bytes || tensor.nbytes() > kMost) return {};
+    const ByteSource& source = *model_->sources[model_->storages[tensor.storage].source];
+    if (source.descriptor() < 0 && source.size() > kMost) return {};
+    auto bytes = ReadElements(*model_, tensor, 0, tensor.numel);
+    if (!bytes) return {};
+    return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
+  }
+  return {};
 }
 
 void LeafTensors::Replace(LeafName from, LeafName to, LeafNames dropped) {

@@ -66,6 +66,13 @@ enum class LeafName : uint8_t {
   kOriginal0,
   kOriginal1,
   kSpectralState,
+  kWeightPacked,
+  kWeightShape,
+  kWeightZeroPoint,
+  kWeightScale2,
+  kHqqCodes,
+  kHqqZero,
+  kFlatParameter,
   kCount,
 };
 
@@ -94,6 +101,9 @@ class LeafTensors {
   size_t Rank(LeafName name) const { return Shape(name).size(); }
   // -1 when there is no such dimension.
   int64_t Dim(LeafName name, size_t dimension) const;
+  // The bytes of a tensor that is a record of facts rather than a weight; empty when it has more than 4096, or lies
+  // where reading it is not cheap (another machine).
+  std::string SmallBytes(LeafName name) const;
 
   // The tensor `from` now stands for `to`, and `dropped` (and `from`) are gone: undoes a reparametrization.
   void Replace(LeafName from, LeafName to, LeafNames dropped);
@@ -113,6 +123,7 @@ class LeafTensors {
   size_t count_ = 0;
   LeafNames names_ = 0;
   bool known_ = false;
+  const Model* model_;
   std::string_view path_;
 
   void Gather(const Model& model, const Module& module, size_t skip, int depth);

@@ -38,7 +38,8 @@ std::string_view ShortClass(std::string_view name) {
 std::string Heading(const Model& model, const Module& module, uint64_t parameters) {
   std::string text;
   if (!module.name.empty()) text += fmt::format("({}): ", EscapeForTerminal(module.name));
-  std::string_view type = ShortClass(module.class_name);
+  // What is inferred names the library where it is not torch.nn's: "bitsandbytes.Linear4bit".
+  std::string_view type = module.origin == Origin::kInferred ? module.class_name : ShortClass(module.class_name);
   if (type.empty()) {
     text += module.children.empty() ? "?" : "Module";
   } else {

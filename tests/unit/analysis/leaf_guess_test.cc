@@ -179,6 +179,30 @@ const std::vector<Case>& Cases() {
        {{"qweight", {16, 64}, DType::kInt32}, {"qzeros", {1, 8}, DType::kInt32}, {"scales", {1, 64}}, {"g_idx", {128}}},
        "gptq.QuantLinear",
        "in_features=128, out_features=64, bits=4, group_size=128, bias=False"},
+      {"GptqWithoutOrder",
+       "fc",
+       {{"qweight", {12, 64}, DType::kInt32}, {"qzeros", {4, 6}, DType::kInt32}, {"scales", {4, 64}}},
+       "gptq.QuantLinear",
+       "in_features=128, out_features=64, bits=3, group_size=32, bias=False"},
+      {"CompressedTensors",
+       "fc",
+       {{"weight_packed", {64, 16}, DType::kInt32}, {"weight_scale", {64, 4}}, {"weight_shape", {2}, DType::kInt64}},
+       "compressed_tensors.CompressedLinear",
+       "out_features=64, bias=False"},
+      {"Nvfp4",
+       "fc",
+       {{"weight", {64, 64}, DType::kUint8},
+        {"weight_scale", {64, 8}, DType::kFloat8E4M3FN},
+        {"weight_scale_2", {}},
+        {"input_scale", {}}},
+       "modelopt.NVFP4Linear",
+       "in_features=128, out_features=64, group_size=16, bias=False"},
+      {"Hqq",
+       "fc",
+       {{"W_q", {64, 64}, DType::kUint8}, {"scale", {128, 1}}, {"zero", {128, 1}}},
+       "hqq.HQQLinear",
+       "bias=False"},
+      {"FlatParameter", "fc", {{"_flat_param", {17}}}, "torch.distributed.fsdp.FlatParameter", ""},
       {"Awq",
        "fc",
        {{"qweight", {128, 8}, DType::kInt32}, {"qzeros", {2, 8}, DType::kInt32}, {"scales", {2, 64}}},
@@ -205,6 +229,16 @@ const std::vector<Case>& Cases() {
        "Linear",
        "in_features=4, out_features=8, parametrization=spectral_norm"},
       {"AnotherTensorBesides", "fc", {{"weight", {10, 20}}, {"bias", {10}}, {"temperature", {}}}, "", ""},
+      {"BytesBesidePlainScales",
+       "fc",
+       {{"weight", {64, 64}, DType::kUint8}, {"weight_scale", {64, 8}}, {"weight_scale_2", {}}},
+       "",
+       ""},
+      {"WordsOfNoWholeBits",
+       "fc",
+       {{"qweight", {16, 40}, DType::kInt32}, {"qzeros", {1, 7}, DType::kInt32}, {"scales", {1, 40}}},
+       "gptq.QuantLinear",
+       "out_features=40, bias=False"},
       {"ScalarWeight", "s", {{"weight", {}}}, "", ""},
   };
   return cases;
@@ -238,6 +272,24 @@ TEST(LeafGuess, SaysWhatItAssumes) {
   EXPECT_THAT(GuessLeaf(fixture.model, *fixture.Find("norm1")).assumption, HasSubstr("LayerNorm or GroupNorm"));
   EXPECT_THAT(GuessLeaf(fixture.model, *fixture.Find("proj")).assumption, HasSubstr("Embedding"));
   EXPECT_THAT(GuessLeaf(fixture.model, *fixture.Find("fc")).assumption, IsEmpty());
+}
+
+// The record of JSON beside a weight of 4 bits speaks of it only when the sizes fit.
+TEST(LeafGuess, QuantStateTellsTheShapeOfWhatIsPacked) {
+  for (int64_t rows : {1024, 1000}) {
+    ModelFixture fixture;
+    std::string record = R"({"quant_type": "nf4", "blocksize": 64, "dtype": "bfloat16", "shape": [32, 64]})";
+    fixture.Add("fc.weight", {rows, 1}, DType::kUint8);
+    fixture.Add("fc.weight.absmax", {32});
+    fixture.Add("fc.weight.quant_map", {16});
+    Index state = fixture.AddValues({static_cast<int64_t>(record.size())}, DType::kUint8,
+                                    std::vector<char>(record.begin(), record.end()));
+    fixture.model.tensors[state].name = "fc.weight.quant_state.bitsandbytes__nf4";
+    fixture.model.tensors[state].path = fixture.model.tensors[state].name;
+    InferModules(fixture.model);
+    EXPECT_EQ(fixture.AttributesOf("fc"), std::string(rows == 1024 ? "in_features=64, out_features=32, " : "") +
+                                              "quant_type=nf4, blocksize=64, dtype=bfloat16, bias=False");
+  }
 }
 
 void AddBatchNorm(ModelFixture& fixture, const std::string& name, int64_t features) {
