@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "lib/analysis/name_lookup.h"
+#include "lib/analysis/packed_weight.h"
 #include "lib/analysis/statistics.h"
 #include "lib/analysis/structure.h"
 #include "lib/base/distant_source.h"
@@ -11,17 +12,19 @@
 #include "lib/formats/format.h"
 #include "lib/model/tensor_data.h"
 #include "tools/cli/console.h"
-#include "tools/cli/json_rows.h"
 #include "tools/cli/selection.h"
+#include "tools/cli/show_json.h"
 #include "tools/cli/slice.h"
 #include "tools/cli/tensor_table.h"
+#include "tools/cli/tensor_view.h"
 #include "tools/cli/value_text.h"
 #include "tools/cli/verbs.h"
 
 namespace pthview {
 namespace {
 
-constexpr int64_t kValuesInJson = 10000;
+constexpr size_t kPartsShown = 10;
+constexpr size_t kFactsShown = 40;
 
 void Fact(Output& out, std::string_view label, std::string_view text) {
   out << fmt::format("  {:<14}{}\n", label, text);
@@ -41,7 +44,8 @@ std::string WhereText(const Model& model, const Tensor& tensor) {
   return text;
 }
 
-void PrintFacts(Output& out, const Style& style, const Model& model, const Tensor& tensor) {
+void PrintFacts(Output& out, const Style& style, const Model& model, Index index) {
+  const Tensor& tensor = model.tensors[index];
   out << style.Bold(EscapeForTerminal(tensor.name.empty() ? "(the file's root)" : tensor.name)) << "\n";
   if (tensor.path != tensor.name) Fact(out, "path", EscapeForTerminal(tensor.path));
   Fact(out, "kind", fmt::format("{}{}", KindName(tensor.kind), tensor.persistent ? "" : " (not in the state_dict)"));
@@ -65,11 +69,21 @@ void PrintFacts(Output& out, const Style& style, const Model& model, const Tenso
          q.per_channel ? fmt::format("per channel, axis {}", q.axis)
                        : fmt::format("per tensor, scale {}, zero point {}", q.scale, q.zero_point));
   }
+  if (std::string packed = PackedNote(model, index); !packed.empty()) Fact(out, "packed", packed);
   if (tensor.same_as != kNone) Fact(out, "same as", EscapeForTerminal(model.tensors[tensor.same_as].path));
   if (tensor.layout == Layout::kDense) Fact(out, "storage", WhereText(model, tensor));
   for (const Component& component : model.ComponentsOf(tensor)) {
     const Tensor& inner = model.components[component.tensor];
     Fact(out, EscapeForTerminal(component.name), fmt::format("{} {}", DTypeName(inner.dtype), ShapeText(inner.shape)));
+  }
+  // Attributes of the tensor: placements of a DTensor, block sizes of a quantized one.
+  size_t shown = 0;
+  for (const PlainValue& plain : model.plain) {
+    bool below = plain.path.size() > tensor.path.size() + 1 && plain.path.starts_with(tensor.path) &&
+                 plain.path[tensor.path.size()] == '.' && !tensor.path.empty();
+    if (below && shown++ < kFactsShown) {
+      Fact(out, EscapeForTerminal(plain.path.substr(tensor.path.size() + 1)), EscapeForTerminal(plain.text));
+    }
   }
 }
 
@@ -87,29 +101,45 @@ void PrintStatistics(Output& out, const Statistics& s) {
                    WithCommas(static_cast<uint64_t>(s.zeros)), share, others));
 }
 
+// What a tensor is made of, each part with its values.
+Status PrintParts(Output& out, const Style& style, const Model& model, const TensorView& view) {
+  for (const TensorPart& part : view.parts) {
+    out << style.Bold(EscapeForTerminal(part.name)) << "  " << PartText(part);
+    if (part.tensor.data != DataState::kPresent || part.tensor.layout != Layout::kDense) {
+      out << fmt::format("  {}\n", DataStateName(part.tensor.data));
+      continue;
+    }
+    PTHVIEW_ASSIGN(TensorWindow window, SliceTensor(part.tensor, {}));
+    window.Bind();
+    PTHVIEW_ASSIGN(std::string text, ValuesText(model, window));
+    out << "\n" << text << "\n";
+  }
+  return Ok();
+}
+
 // Facts, statistics and values of one tensor. Findings about it are shown too.
-Status PrintTensor(Output& out, const Style& style, const Model& model, const Tensor& tensor,
-                   const Arguments& arguments) {
-  bool readable = tensor.layout == Layout::kDense && tensor.data == DataState::kPresent;
+Status PrintTensor(Output& out, const Style& style, const Model& model, Index index, const Arguments& arguments) {
+  const Tensor& tensor = model.tensors[index];
+  TensorView view;
+  ViewTensor(model, tensor, kPartsShown, &view);
   TensorWindow window;
-  if (readable) {  // before anything is printed
-    PTHVIEW_ASSIGN(window, SliceTensor(tensor, arguments.Value("slice")));
+  if (view.values != nullptr) {  // before anything is printed
+    PTHVIEW_ASSIGN(window, SliceTensor(*view.values, arguments.Value("slice")));
     window.Bind();
   }
-  PrintFacts(out, style, model, tensor);
+  PrintFacts(out, style, model, index);
   for (const Finding& finding : model.findings) {
     if (!finding.where.empty() && finding.where == tensor.path)
       Fact(out, SeverityName(finding.severity), EscapeForTerminal(finding.text));
   }
-  if (!readable) {
-    if (tensor.data != DataState::kPresent) Fact(out, "data", DataStateName(tensor.data));
-    return Ok();
-  }
-  if (arguments.Flag("hash")) {
+  if (tensor.data != DataState::kPresent) Fact(out, "data", DataStateName(tensor.data));
+  if (!view.note.empty()) Fact(out, "note", EscapeForTerminal(view.note));
+  if (view.values == nullptr) return PrintParts(out, style, model, view);
+  if (arguments.Flag("hash") && tensor.layout == Layout::kDense) {
     PTHVIEW_ASSIGN(std::string hash, HashTensor(model, tensor));
     Fact(out, "sha256", hash);
   }
-  auto statistics = ComputeStatistics(model, tensor);
+  auto statistics = ComputeStatistics(*view.model, *view.values);
   if (statistics) {
     PrintStatistics(out, *statistics);
   } else if (statistics.error().code != ErrorCode::kUnsupported && statistics.error().code != ErrorCode::kLimit) {
@@ -117,10 +147,12 @@ Status PrintTensor(Output& out, const Style& style, const Model& model, const Te
   } else {
     Fact(out, "statistics", "none: " + statistics.error().message);
   }
-  PTHVIEW_ASSIGN(std::string text, ValuesText(model, window));
+  PTHVIEW_ASSIGN(std::string text, ValuesText(*view.model, window));
+  PTHVIEW_TRY(PrintParts(out, style, model, view));
   if (!arguments.Value("slice").empty())
     Fact(out, "slice",
          fmt::format("[{}] of shape {}", EscapeForTerminal(arguments.Value("slice")), ShapeText(window.shape)));
+  if (view.made) out << style.Bold("dense") << "\n";
   out << text << "\n";
   return Ok();
 }
@@ -139,76 +171,6 @@ void PrintPlain(Output& out, const Style& style, const PlainValue& plain, bool a
   Fact(out, "value", text);
 }
 
-void WriteStatistics(JsonWriter& json, const Statistics& s) {
-  json.BeginObject();
-  json.Key("count").Int(s.count).Key("min").Double(s.min).Key("max").Double(s.max).Key("mean").Double(s.mean);
-  json.Key("std").Double(s.std).Key("zeros").Int(s.zeros).Key("nans").Int(s.nans).Key("infinities").Int(s.infinities);
-  json.EndObject();
-}
-
-// The values of a hit stand in `values` as texts in row-major order: numbers that JSON cannot hold stay exact.
-Status WriteTensor(JsonWriter& json, const Model& model, const Tensor& tensor, bool alone, const Arguments& arguments) {
-  bool readable = tensor.layout == Layout::kDense && tensor.data == DataState::kPresent;
-  std::string hash;
-  if (arguments.Flag("hash") && readable) {
-    PTHVIEW_ASSIGN(hash, HashTensor(model, tensor));
-  }
-  json.BeginObject().Key("tensor");
-  WriteTensorRow(json, model, tensor, tensor.name, hash);
-  if (alone && readable) {
-    PTHVIEW_ASSIGN(TensorWindow window, SliceTensor(tensor, arguments.Value("slice")));
-    window.Bind();
-    PTHVIEW_ASSIGN(std::vector<std::string> values, FlatValues(model, window, kValuesInJson));
-    json.Key("slice").String(arguments.Value("slice"));
-    json.Key("shape").BeginArray(true);
-    for (int64_t size : window.shape) json.Int(size);
-    json.EndArray();
-    json.Key("values").BeginArray(true);
-    for (const std::string& value : values) json.String(value);
-    json.EndArray();
-    json.Key("truncated").Bool(static_cast<int64_t>(values.size()) < window.tensor.numel);
-    if (auto statistics = ComputeStatistics(model, tensor)) {
-      json.Key("statistics");
-      WriteStatistics(json, *statistics);
-    }
-  }
-  json.EndObject();
-  return Ok();
-}
-
-Status PrintJson(const Model& model, const Lookup& lookup, const Arguments& arguments) {
-  Output out;
-  JsonWriter json(&out.buffer());
-  json.BeginObject()
-      .Key("schema")
-      .String("pthview.show/1")
-      .Key("file")
-      .String(model.file)
-      .Key("format")
-      .String(model.format);
-  json.Key("query").String(arguments.files[1]).Key("match").String(lookup.explanation);
-  json.Key("hits").BeginArray();
-  for (Index t : lookup.tensors) {
-    auto written = WriteTensor(json, model, model.tensors[t], lookup.size() == 1, arguments);
-    if (!written) {
-      out.buffer().clear();
-      return written;
-    }
-    if (lookup.size() > 1) out.MaybeFlush();
-  }
-  json.EndArray().Key("plain").BeginArray();
-  for (Index p : lookup.plain) {
-    const PlainValue& plain = model.plain[p];
-    json.BeginObject().Key("path").String(plain.path).Key("kind").String(PlainKindName(plain.kind));
-    json.Key("text").String(plain.text).Key("class").String(plain.class_name).EndObject();
-  }
-  json.EndArray().Key("findings");
-  WriteFindings(json, model.findings);
-  json.EndObject();
-  out << "\n";
-  return Ok();
-}
-
 Status PrintHits(const Model& model, const Lookup& lookup, const Arguments& arguments) {
   Output out;
   Style style(UseColor(arguments));
@@ -217,7 +179,7 @@ Status PrintHits(const Model& model, const Lookup& lookup, const Arguments& argu
       PrintPlain(out, style, model.plain[lookup.plain[0]], true);
       return Ok();
     }
-    auto printed = PrintTensor(out, style, model, model.tensors[lookup.tensors[0]], arguments);
+    auto printed = PrintTensor(out, style, model, lookup.tensors[0], arguments);
     return printed;
   }
   if (!lookup.tensors.empty()) {
@@ -279,7 +241,8 @@ int RunShow(const Arguments& arguments) {
     return kExitError;
   }
   if (!lookup.explanation.empty()) PrintNote(arguments, lookup.explanation);
-  Status status = arguments.Flag("json") ? PrintJson(*model, lookup, arguments) : PrintHits(*model, lookup, arguments);
+  Status status =
+      arguments.Flag("json") ? PrintShownJson(*model, lookup, arguments) : PrintHits(*model, lookup, arguments);
   if (!status) {
     PrintError(std::move(status).error().In(model->file));
     return kExitError;

@@ -4,6 +4,8 @@
 #include <optional>
 #include <string_view>
 
+#include "lib/analysis/dense_copy.h"
+#include "lib/analysis/packed_weight.h"
 #include "lib/analysis/statistics.h"
 #include "lib/base/json.h"
 
@@ -64,7 +66,8 @@ class Facts {
   JsonWriter* json_;
 };
 
-void WriteFacts(JsonWriter& json, const Model& model, const Tensor& tensor) {
+void WriteFacts(JsonWriter& json, const Model& model, Index index) {
+  const Tensor& tensor = model.tensors[index];
   json.BeginArray();
   Facts facts(&json);
   facts.Add("kind", KindName(tensor.kind));
@@ -80,6 +83,7 @@ void WriteFacts(JsonWriter& json, const Model& model, const Tensor& tensor) {
     facts.Add("storage", storage.record.empty() ? storage.key : storage.record);
     if (storage.source != kNone) facts.Add("byte in file", std::to_string(storage.offset));
   }
+  facts.Add("packed", PackedNote(model, index));
   if (tensor.same_as != kNone) facts.Add("same tensor as", model.tensors[tensor.same_as].path);
   if (tensor.conj) facts.Add("conjugated", "True");
   if (tensor.neg) facts.Add("negated", "True");
@@ -101,6 +105,44 @@ void WriteFacts(JsonWriter& json, const Model& model, const Tensor& tensor) {
   json.EndArray();
 }
 
+constexpr size_t kPartsInJson = 64;
+constexpr int64_t kMaxValuesOfPart = 1000;
+
+// The tensors that one of another layout than strided is made of, each with its first values.
+Result<std::string> PartsJson(const Model& model, const Tensor& tensor, int64_t max_values) {
+  std::vector<TensorPart> parts;
+  auto nested = NestedParts(model, tensor, kPartsInJson);
+  if (nested) {
+    parts = std::move(*nested);
+  } else if (FileFailed(nested.error())) {
+    return std::move(nested).error();
+  } else {
+    for (const Component& component : model.ComponentsOf(tensor)) {
+      if (parts.size() == kPartsInJson) break;
+      parts.push_back({.name = std::string(component.name), .tensor = model.components[component.tensor]});
+    }
+  }
+  std::string text;
+  JsonWriter json(&text);
+  json.BeginArray();
+  for (const TensorPart& part : parts) {
+    json.BeginObject().Key("name").String(part.name).Key("dtype").String(DTypeName(part.tensor.dtype));
+    json.Key("shape").BeginArray();
+    for (int64_t size : part.tensor.shape) json.Int(size);
+    json.EndArray();
+    std::string error;
+    std::optional<std::string> values;
+    if (part.tensor.layout == Layout::kDense && part.tensor.data == DataState::kPresent) {
+      PTHVIEW_ASSIGN(values, Tolerate(ValuesJson(model, part.tensor, max_values), &error));
+    }
+    json.Key("values").Raw(values ? *values : "[]");
+    json.Key("count").Int(part.tensor.numel);
+    json.EndObject();
+  }
+  json.EndArray();
+  return text;
+}
+
 }  // namespace
 
 Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_values) {
@@ -115,10 +157,22 @@ Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_v
   std::optional<Statistics> statistics;
   std::optional<Histogram> histogram;
   if (tensor.data == DataState::kPresent) {
-    PTHVIEW_ASSIGN(values, Tolerate(ValuesJson(model, tensor, count), &error));
-    PTHVIEW_ASSIGN(statistics, Tolerate(ComputeStatistics(model, tensor), &error));
-    if (statistics && statistics->finite > 0) {
-      PTHVIEW_ASSIGN(histogram, Tolerate(ComputeHistogram(model, tensor, *statistics, kHistogramBins), &error));
+    // A sparse tensor is shown as the dense one that it stands for.
+    const bool sparse = tensor.layout >= Layout::kSparseCoo && tensor.layout <= Layout::kSparseBsc;
+    std::optional<Model> made;
+    if (sparse) {
+      PTHVIEW_ASSIGN(made, Tolerate(DenseCopy(model, tensor), &error));
+    } else if (tensor.layout != Layout::kDense) {
+      error = "its values are those of the tensors that it is made of";
+    }
+    if (made || tensor.layout == Layout::kDense) {
+      const Model& from = made ? *made : model;
+      const Tensor& dense = made ? made->tensors.front() : tensor;
+      PTHVIEW_ASSIGN(values, Tolerate(ValuesJson(from, dense, count), &error));
+      PTHVIEW_ASSIGN(statistics, Tolerate(ComputeStatistics(from, dense), &error));
+      if (statistics && statistics->finite > 0) {
+        PTHVIEW_ASSIGN(histogram, Tolerate(ComputeHistogram(from, dense, *statistics, kHistogramBins), &error));
+      }
     }
   } else {
     error = tensor.data == DataState::kMeta          ? "a meta tensor: it never had values"
@@ -147,7 +201,11 @@ Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_v
   json.Key("error");
   error.empty() ? json.Null() : json.String(error);
   json.Key("facts");
-  WriteFacts(json, model, tensor);
+  WriteFacts(json, model, static_cast<Index>(index));
+  if (tensor.layout != Layout::kDense) {
+    PTHVIEW_ASSIGN(std::string parts, PartsJson(model, tensor, std::min(max_values, kMaxValuesOfPart)));
+    json.Key("parts").Raw(parts);
+  }
   json.EndObject();
   return text;
 }

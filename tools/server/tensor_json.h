@@ -13,7 +13,8 @@ namespace pthview::server {
 inline constexpr int64_t kMaxValues = 10000;
 inline constexpr int kHistogramBins = 64;
 
-// `index` into Model::tensors; at most `max_values` values (capped at kMaxValues). A tensor that has no readable values
+// `index` into Model::tensors. Sparse tensors come as their dense values; what is not strided has `parts`, the tensors
+// that it is made of. At most `max_values` values (capped at kMaxValues). A tensor that has no readable values
 // still gives a document, whose `error` says why; an Error means that the file cannot be read any more (kChanged,
 // kTruncated, kIo) or that there is no such tensor (kNotFound).
 Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_values);

@@ -55,6 +55,38 @@ TEST(TensorJson, HasTheDocumentsShape) {
   EXPECT_FALSE(document["facts"].empty());
 }
 
+TEST(TensorJson, SparseTensorsComeDenseWithTheirParts) {
+  ModelFixture fixture;
+  Index index = fixture.Add("sparse", {2, 2});
+  std::vector<Component> components = {{"indices", fixture.AddComponent<int64_t>(DType::kInt64, {0, 1})},
+                                       {"values", fixture.AddComponent<float>(DType::kFloat32, {5, 6})}};
+  fixture.model.components[components[0].tensor].shape =
+      fixture.model.arena.Copy(std::span<const int64_t>(std::vector<int64_t>{1, 2}));
+  fixture.model.components[components[0].tensor].strides =
+      fixture.model.arena.Copy(std::span<const int64_t>(std::vector<int64_t>{2, 1}));
+  fixture.model.components[components[1].tensor].shape =
+      fixture.model.arena.Copy(std::span<const int64_t>(std::vector<int64_t>{2}));
+  fixture.model.component_rows = components;
+  Tensor& tensor = fixture.model.tensors[index];
+  tensor.shape = fixture.model.arena.Copy(std::span<const int64_t>(std::vector<int64_t>{2}));
+  tensor.numel = 2;
+  tensor.layout = Layout::kSparseCoo;
+  tensor.data = DataState::kPresent;
+  tensor.first_component = 0;
+  tensor.component_count = 2;
+  Json document = Get(fixture, index);
+  EXPECT_EQ(document["values"], Json::parse("[5.0, 6.0]"));
+  EXPECT_EQ(document["statistics"]["max"], 6.0);
+  ASSERT_EQ(document["parts"].size(), 2U);
+  EXPECT_EQ(document["parts"][0]["name"], "indices");
+  EXPECT_EQ(document["parts"][0]["values"], Json::parse("[0, 1]"));
+  fixture.model.tensors[index].layout = Layout::kSharded;
+  document = Get(fixture, index);
+  EXPECT_EQ(document["values"], Json::array());
+  EXPECT_FALSE(document["error"].is_null());
+  EXPECT_EQ(document["parts"][1]["values"], Json::parse("[5.0, 6.0]"));
+}
+
 TEST(TensorJson, ValuesAreCapped) {
   ModelFixture fixture;
   Index index = fixture.AddValues({20000}, DType::kUint8, std::vector<uint8_t>(20000, 1));

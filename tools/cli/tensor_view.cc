@@ -1,0 +1,63 @@
+#include "tools/cli/tensor_view.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "tools/cli/tensor_table.h"
+
+namespace pthview {
+namespace {
+
+std::vector<TensorPart> ComponentParts(const Model& model, const Tensor& tensor, size_t most) {
+  std::vector<TensorPart> parts;
+  for (const Component& component : model.ComponentsOf(tensor)) {
+    const Tensor& inner = model.components[component.tensor];
+    if (parts.size() == most) break;
+    parts.push_back({.name = std::string(component.name),
+                     .tensor = inner,
+                     .shape = {inner.shape.begin(), inner.shape.end()},
+                     .strides = {inner.strides.begin(), inner.strides.end()}});
+    parts.back().Bind();
+  }
+  return parts;
+}
+
+}  // namespace
+
+void ViewTensor(const Model& model, const Tensor& tensor, size_t most_parts, TensorView* view) {
+  *view = {};
+  if (tensor.layout == Layout::kDense) {
+    if (tensor.data == DataState::kPresent) {
+      view->model = &model;
+      view->values = &tensor;
+    }
+    return;
+  }
+  if (tensor.layout == Layout::kNested) {
+    auto parts = NestedParts(model, tensor, most_parts);
+    if (parts) {
+      view->parts = std::move(*parts);
+      auto all = static_cast<size_t>(tensor.shape.empty() ? 0 : tensor.shape[0]);
+      if (all > view->parts.size()) view->note = fmt::format("{} more constituents", all - view->parts.size());
+      return;
+    }
+    view->note = parts.error().message;
+  }
+  view->parts = ComponentParts(model, tensor, most_parts);
+  if (tensor.layout == Layout::kNested || tensor.layout == Layout::kSharded) return;
+  auto dense = DenseCopy(model, tensor);
+  if (!dense) {
+    view->note = "no dense values: " + dense.error().message;
+    return;
+  }
+  view->made = std::move(*dense);
+  view->model = &*view->made;
+  view->values = &view->made->tensors.front();
+}
+
+std::string PartText(const TensorPart& part) {
+  return fmt::format("{} {}", DTypeName(part.tensor.dtype), ShapeText(part.tensor.shape));
+}
+
+}  // namespace pthview
