@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/base/file_source.h"
+#include "lib/base/progress.h"
 
 namespace pthview {
 namespace {
@@ -42,13 +43,17 @@ Status WriteAll(int fd, const std::byte* bytes, size_t length) {
   return Ok();
 }
 
+std::atomic<bool> show_progress{false};
+
 Status Spool(int fd) {
   std::vector<std::byte> piece(kPiece);
+  Progress progress("reading standard input", 0, show_progress && ::isatty(STDERR_FILENO) == 1);
   while (true) {
     const ssize_t got = ::read(STDIN_FILENO, piece.data(), piece.size());
     if (got == 0) return Ok();
     if (got > 0) {
       PTHVIEW_TRY(WriteAll(fd, piece.data(), static_cast<size_t>(got)));
+      progress.Advance(static_cast<uint64_t>(got));
       continue;
     }
     if (errno == EINTR) continue;
@@ -69,6 +74,8 @@ Result<std::unique_ptr<ByteSource>> SourceOf(int fd) {
 }
 
 }  // namespace
+
+void ShowStandardInputProgress(bool show) { show_progress = show; }
 
 Result<std::unique_ptr<ByteSource>> OpenStandardInput() {
   static std::atomic<bool> taken{false};

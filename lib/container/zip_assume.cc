@@ -5,6 +5,8 @@
 // Header, name and stored size are known from the central directory. Without a descriptor (flag 3) the data ends where
 // the next header starts. With one there are 12 to 24 bytes between them; torch pads the extras so that data starts at
 // a multiple of 64, and only one length of descriptor leaves it there.
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 
@@ -14,25 +16,27 @@ namespace pthview::zip {
 namespace {
 
 constexpr uint64_t kTorchAlignment = 64;
-constexpr uint64_t kLikelyExtra = 64;          // zip64 sizes and time stamps, without padding
 constexpr uint64_t kLargestPadding = 1 << 14;  // torch can be asked to align at pages
+
+// Of archives that are not torch's: nothing, zip64 sizes (Python), times and owner (Info-ZIP). With any other length
+// the space may as well be a gap between records.
+constexpr uint64_t kUsualExtras[] = {0, 20, 28};
 
 // Signature or none; sizes of 4 or 8 bytes.
 constexpr uint64_t kDescriptorSizes[] = {12, 16, 20, 24};
 
 std::optional<uint64_t> DataOffset(const ZipRecord& record, uint64_t end) {
   const uint64_t least = record.header + kLocalSize + record.name.size();
-  const auto fits = [&](uint64_t descriptor) {
-    if (record.stored > end || descriptor > end - record.stored || end - record.stored - descriptor < least) {
-      return false;
-    }
-    const uint64_t offset = end - record.stored - descriptor;
-    const uint64_t extra = offset - least;
-    return offset % kTorchAlignment == 0 ? extra <= kLargestPadding : descriptor == 0 && extra <= kLikelyExtra;
-  };
-  if ((record.flags & kFlagDescriptor) == 0) return fits(0) ? std::optional(end - record.stored) : std::nullopt;
+  if (record.stored > end || end - record.stored < least) return std::nullopt;
+  const uint64_t space = end - record.stored - least;  // of extras and descriptor
+  if ((record.flags & kFlagDescriptor) == 0) {
+    const bool usual = std::find(std::begin(kUsualExtras), std::end(kUsualExtras), space) != std::end(kUsualExtras);
+    return usual ? std::optional(least + space) : std::nullopt;
+  }
   for (uint64_t descriptor : kDescriptorSizes) {
-    if (fits(descriptor)) return end - record.stored - descriptor;
+    if (descriptor > space || space - descriptor > kLargestPadding) continue;
+    const uint64_t offset = least + space - descriptor;
+    if (offset % kTorchAlignment == 0) return offset;
   }
   return std::nullopt;
 }

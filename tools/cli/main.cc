@@ -11,6 +11,7 @@
 #include "lib/analysis/suggest.h"
 #include "lib/base/named_source.h"
 #include "lib/base/output_file.h"
+#include "lib/base/standard_input.h"
 #include "plugins/host/plugin_formats.h"
 #include "tools/cli/console.h"
 #include "tools/cli/verbs.h"
@@ -42,8 +43,9 @@ int UnknownVerb(std::string_view name) {
   Error error{.code = ErrorCode::kUsage, .message = fmt::format("'{}' is not a verb", shown)};
   auto near = Suggest(name, names, 1);
   error.hint = !near.empty() ? fmt::format("did you mean `pthview {}`?", near[0])
-               : remote || access(std::string(name).c_str(), F_OK) == 0 ? fmt::format("`pthview info {}`", ShellWord(shown))
-                                                                        : "`pthview --help` lists the verbs";
+               : remote || access(std::string(name).c_str(), F_OK) == 0
+                   ? fmt::format("`pthview info {}`", ShellWord(shown))
+                   : "`pthview --help` lists the verbs";
   PrintError(error);
   return kExitError;
 }
@@ -81,6 +83,7 @@ int Main(std::span<char* const> arguments) {
   const bool show_progress = !parsed->Flag("quiet") && !parsed->Flag("no-progress");
   AddFormatProvider(plugins::PluginFormats(show_progress));
   fetch::AllowRemote(show_progress);
+  ShowStandardInputProgress(show_progress);
   return verb->run(*parsed);
 }
 
