@@ -1,4 +1,5 @@
-# Debian's compiled cpp-httplib. It exists only as a shared library, so only the server executable links it.
+# Debian's compiled cpp-httplib. It exists only as a shared library, so only pthview-serve and pthview-fetch
+# link it.
 include_guard(GLOBAL)
 
 find_library(PTHVIEW_HTTPLIB_LIBRARY cpp-httplib)

@@ -1,4 +1,4 @@
-// ByteSource: random-access bytes that a checkpoint is read from (a file, memory, later a remote file).
+// ByteSource: random-access bytes that a checkpoint is read from (a file, memory, a file on a server).
 //
 // Nothing is mapped: every byte is read with pread (or its like) into memory of ours. A file that is cut short or
 // rewritten while it is being read therefore gives a short read, which is an Error, and never a SIGBUS.

@@ -60,6 +60,8 @@ constexpr std::string_view kListExamples[] = {
     "pthview list --sort bytes --reverse model.pth  # the largest first",
     "pthview list --include 'layer4.*' --hash model.pth",
     "pthview list --part optimizer --json checkpoint.pth",
+    "pthview list https://host/model.pth  # fetches what lists it, not the weights",
+    "xz -dc model.pth.xz | pthview list -",
 };
 constexpr std::string_view kTreeExamples[] = {
     "pthview tree model.pth",

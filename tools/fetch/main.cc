@@ -1,5 +1,6 @@
 // pthview-fetch: reads files from servers for pthview, which starts it with one end of a pair of sockets as standard
-// input (protocol.h). It opens no file, and asks for nothing but what it is told to, and where that redirects to.
+// input (protocol.h). It opens no file but certificates, and asks for nothing but what it is told to, and where that
+// redirects to.
 #include <unistd.h>
 
 #include <charconv>
