@@ -25,6 +25,35 @@ struct StepHash {
   }
 };
 
+// The text of a name that is one quoted key and nothing else.
+std::string_view Unquoted(std::string_view name) {
+  if (name.size() < 4 || !name.starts_with("[\"") || !name.ends_with("\"]")) return name;
+  std::string_view key = name.substr(2, name.size() - 4);
+  return key.empty() || key.find('"') != std::string_view::npos ? name : key;
+}
+
+std::string_view BelowPart(const Model& model, const Tensor& tensor) {
+  if (tensor.part >= model.parts.size() || tensor.name != tensor.path) return tensor.name;
+  std::string_view part = model.parts[tensor.part].path;
+  std::string_view name = tensor.name;
+  if (part.empty() || !name.starts_with(part) || name.size() == part.size()) return name;
+  char next = name[part.size()];
+  if (next == '.') return name.substr(part.size() + 1);
+  return next == '[' ? name.substr(part.size()) : name;
+}
+
+// The next dot that separates steps: not one inside the brackets of a key or an index.
+size_t NextDot(std::string_view name, size_t start) {
+  size_t dot = name.find('.', start);
+  for (size_t open = name.find('[', start); open < dot && dot != std::string_view::npos;) {
+    size_t close = name.find(name[open + 1] == '"' ? "\"]" : "]", open + 1);
+    if (close == std::string_view::npos) return dot;
+    if (close > dot) dot = name.find('.', close);
+    open = name.find('[', close);
+  }
+  return dot;
+}
+
 class TreeBuilder {
  public:
   TreeBuilder(Model& model, size_t tensors)
@@ -41,7 +70,7 @@ class TreeBuilder {
     std::string_view name = NameInPart(model_, model_.tensors[tensor]);
     CloseTo(name);
     size_t start = open_.back().end;
-    for (size_t dot = name.find('.', start); dot != std::string_view::npos; dot = name.find('.', start)) {
+    for (size_t dot = NextDot(name, start); dot != std::string_view::npos; dot = NextDot(name, start)) {
       Index child = Child(open_.back().module, name.substr(start, dot - start), name.substr(0, dot));
       if (child == kNone) {
         if (unsplit_ == kNone) unsplit_ = tensor;
@@ -102,15 +131,7 @@ std::vector<std::vector<Index>> TensorsByPart(const Model& model) {
   return by_part;
 }
 
-std::string_view NameInPart(const Model& model, const Tensor& tensor) {
-  if (tensor.part >= model.parts.size() || tensor.name != tensor.path) return tensor.name;
-  std::string_view part = model.parts[tensor.part].path;
-  std::string_view name = tensor.name;
-  if (part.empty() || !name.starts_with(part) || name.size() == part.size()) return name;
-  char next = name[part.size()];
-  if (next == '.') return name.substr(part.size() + 1);
-  return next == '[' ? name.substr(part.size()) : name;
-}
+std::string_view NameInPart(const Model& model, const Tensor& tensor) { return Unquoted(BelowPart(model, tensor)); }
 
 void BuildModuleTree(Model& model, Index part, std::span<const Index> tensors) {
   TreeBuilder builder(model, tensors.size());

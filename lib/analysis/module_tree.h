@@ -13,7 +13,8 @@ namespace pthview {
 std::vector<std::vector<Index>> TensorsByPart(const Model& model);
 
 // A tensor's name inside its part. This is its name, except where names of several parts collided and the name is the
-// path: then what follows the part's own path.
+// path: then what follows the part's own path. A key that is no dotted name stands in a path as `["down-1.weight"]`; its
+// brackets and quotes are no part of the name here, so that its dots spell modules as those of any other name do.
 std::string_view NameInPart(const Model& model, const Tensor& tensor);
 
 // Adds the Module rows of one part, sets its root, and puts each tensor into its module. Parents come before children,

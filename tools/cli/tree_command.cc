@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/analysis/module_tree.h"
 #include "lib/analysis/structure.h"
 #include "lib/analysis/suggest.h"
 #include "lib/base/escape.h"
@@ -57,9 +58,9 @@ std::string Heading(const Model& model, const Module& module, uint64_t parameter
   if (type.empty()) {  // unknown: its tensors say what there is
     for (Index t : module.tensors) {
       const Tensor& tensor = model.tensors[t];
-      std::string_view name = tensor.name;
-      size_t dot = name.rfind('.');
-      if (dot != std::string_view::npos) name.remove_prefix(dot + 1);
+      std::string_view name = NameInPart(model, tensor);
+      if (module.parent != kNone && name.starts_with(module.path)) name.remove_prefix(module.path.size());
+      if (name.starts_with('.')) name.remove_prefix(1);
       text += fmt::format("{}{}: [{}]", first ? "" : ", ", EscapeForTerminal(name), fmt::join(tensor.shape, ", "));
       first = false;
     }

@@ -55,6 +55,18 @@ TEST(InferModules, KeepsOddNamesApart) {
   EXPECT_EQ(Tree(fixture), "(1) (1) b(1) b.(1) ab(1)");
 }
 
+TEST(InferModules, QuotedKeysAreSplitInsideAndNeverInTwo) {
+  ModelFixture fixture;
+  fixture.Add("[\"down-1.conv.weight\"]", {8, 4, 3, 3});
+  fixture.Add("[\"down-1.conv.bias\"]", {8});
+  fixture.Add("a[\"b.c\"].d", {1});
+  fixture.Add("a[\"b.c\"][\"e.f\"]", {1});
+  fixture.Add("[2.5]", {1});
+  InferModules(fixture.model);
+  EXPECT_EQ(Tree(fixture), "(2) down-1(0) down-1.conv(2) a[\"b.c\"](1)");
+  EXPECT_EQ(fixture.Find("down-1.conv")->class_name, "Conv2d");
+}
+
 TEST(InferModules, EachPartHasATreeOfItsOwn) {
   ModelFixture fixture;
   fixture.AddPart(PartKind::kModel, "model");
