@@ -18,6 +18,24 @@ std::string_view TrimSpace(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
+// Copies digits without the single underscores that Python allows between them; returns the end, or null.
+char* WithoutUnderscores(std::string_view digits, char* to) {
+  char before = '_';
+  for (const char c : digits) {
+    if (c == '_' && before == '_') return nullptr;
+    if (c != '_') *to++ = c;
+    before = c == '-' ? '_' : c;
+  }
+  return before == '_' ? nullptr : to;
+}
+
+// 16, 8 or 2 for digits behind 0x, 0o or 0b, which Python takes as well; else 10.
+int BaseOf(std::string_view digits) {
+  if (digits.size() < 3 || digits[0] != '0') return 10;
+  const char kind = static_cast<char>(digits[1] | 0x20);
+  return kind == 'x' ? 16 : kind == 'o' ? 8 : kind == 'b' ? 2 : 10;
+}
+
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -151,8 +169,24 @@ bool Machine::IntText(bool long_suffix) {
   line = TrimSpace(line);
   if (long_suffix && line.ends_with('L')) line.remove_suffix(1);
   if (line.starts_with('+')) line.remove_prefix(1);
+  if (line.find('_') != std::string_view::npos) {
+    char* plain = static_cast<char*>(tree_.arena_.Allocate(line.size(), 1));
+    const char* stop = WithoutUnderscores(line, plain);
+    if (stop == nullptr) return Fail(ErrorCode::kCorrupt, "its text is no integer");
+    line = {plain, static_cast<size_t>(stop - plain)};
+  }
   const bool negative = line.starts_with('-');
   std::string_view digits = line.substr(negative ? 1 : 0);
+  if (const int base = BaseOf(digits); base != 10) {
+    digits.remove_prefix(2);
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, base);
+    if (error != std::errc() || end != digits.data() + digits.size() || digits.starts_with('-')) {
+      return Fail(ErrorCode::kCorrupt, "its text is no integer");
+    }
+    PushInt(negative ? -number : number);
+    return true;
+  }
   if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) {
     return Fail(ErrorCode::kCorrupt, "its text is no integer");
   }

@@ -3,6 +3,8 @@
 
     pickle_differential.py --dump PICKLE_DUMP [--cases N] [--seed S] [--corpus DIR]
 
+PTHVIEW_TEST_CASES in the environment sets N where --cases does not.
+
 A case is a random value pickled by Python (protocols 0 to 5, both of its picklers, with objects of unknown classes,
 persistent ids, extension codes and out-of-band buffers), a pickle put together from single opcodes that today's picklers
 no longer write, or one of those with a few bytes changed. Python reads it with every call taken out, and its result must
@@ -41,7 +43,7 @@ def dump(program, cases):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dump", required=True)
-    parser.add_argument("--cases", type=int, default=500)
+    parser.add_argument("--cases", type=int, default=int(os.environ.get("PTHVIEW_TEST_CASES", 3000)))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--corpus")
     options = parser.parse_args()

@@ -130,7 +130,14 @@ class Reader(pickle._Unpickler):
         if type(self.stack[-1]) not in (Buffer, bytes, bytearray, Py2Str):
             raise Refused("not a buffer")
 
+    def float_(self):
+        line = self.readline()[:-1]
+        if b"_" in line:
+            raise Refused("Python's reader in C takes no underscores here")
+        self.append(float(line))
+
     for code, method in [
+            (pickle.FLOAT, float_),
             (pickle.EMPTY_DICT, empty_dict), (pickle.DICT, dict_), (pickle.SETITEM, set_item), (pickle.SETITEMS, set_items),
             (pickle.APPEND, append_), (pickle.APPENDS, appends), (pickle.EMPTY_SET, empty_set), (pickle.ADDITEMS, add_items),
             (pickle.FROZENSET, frozen_set), (pickle.REDUCE, reduce), (pickle.NEWOBJ, reduce), (pickle.NEWOBJ_EX, new_obj_ex),
