@@ -54,6 +54,9 @@ class TensorReader {
   // Cheap: whether Read would give a tensor (it may still carry findings).
   bool IsTensor(pickle::Value value) const;
 
+  // Adds the findings that are about many tensors at once; to be called when all have been read.
+  void Report();
+
   // Whether the value is a Parameter (so that it counts as one wherever it stands).
   bool IsParameter(pickle::Value value) const;
 
@@ -106,6 +109,8 @@ class TensorReader {
   Component Named(std::string_view name, Tensor tensor);
   void Hold(Tensor& tensor, std::span<const Component> components);
   static void Become(Tensor& tensor, const Tensor& local);
+  // Counts a tensor of a class that holds others; `first` tells about it when it is the first of its class.
+  void Count(std::string_view code, std::string_view class_name, std::string first);
   // A plain value under the tensor's path; its part is set by whoever lists the tensor.
   void AddFact(std::string_view key, PlainKind kind, std::string text, std::string_view class_name = {});
   std::optional<StorageRow> Nested(Args args);
@@ -130,6 +135,15 @@ class TensorReader {
   // Components that may still be read: without sharing there is at most one in 16 bytes of pickle, and with it tensors
   // made of tensors would double at each level.
   int64_t component_budget_;
+  struct Holders {
+    std::string_view code;
+    std::string_view class_name;
+    std::string where;  // of the first
+    std::string first;
+    uint64_t count = 0;
+  };
+  std::vector<Holders> holders_;
+  int inside_ = 0;           // tensors around the one that is being read
   WorkBudget state_budget_;  // for the attributes of tensors, which may be shared by reference
 };
 

@@ -59,6 +59,7 @@ void TorchWalk::Run() {
                   "containers that stand in many places are listed at the first ones only");
   }
   NameDangers();
+  tensors_.Report();
   if (options_.part != kNone) return;
   if (!options_.part_kind) PromoteRootPart();
   DropUnusedRootPart();

@@ -133,8 +133,7 @@ void TensorReader::ReadState(Tensor& tensor, Value state, int depth) {
   }
   std::string names;
   for (const Component& component : components) names += (names.empty() ? "" : ", ") + std::string(component.name);
-  builder_.Note(Severity::kInfo, "wrapper-tensor", where_,
-                fmt::format("{} computes its values from the tensors that it holds: {}", tensor.class_name, names));
+  Count("wrapper-tensor", tensor.class_name, names);
   Hold(tensor, components);
 }
 
@@ -155,7 +154,9 @@ void TensorReader::Gather(std::string_view key, Value value, int depth, std::vec
     std::string inside(where_);
     AppendTextKey(inside, key);
     std::string_view outer = std::exchange(where_, builder_.arena().Copy(inside));
+    ++inside_;
     auto tensor = --component_budget_ < 0 ? std::nullopt : ReadAt(value, depth);
+    --inside_;
     where_ = outer;
     if (!tensor) return;
     if (tensor->layout == Layout::kSharded) {
@@ -195,6 +196,32 @@ Component TensorReader::Named(std::string_view name, Tensor tensor) {
   tensor.path = builder_.arena().Copy(path);
   tensor.name = tensor.path.substr(std::min(tensor.path.size(), where_.empty() ? 0 : where_.size() + 1));
   return {builder_.arena().Copy(EscapeName(name)), builder_.AddComponent(tensor)};
+}
+
+void TensorReader::Count(std::string_view code, std::string_view class_name, std::string first) {
+  if (inside_ > 0) return;  // the outer one tells
+  for (Holders& row : holders_) {
+    if (row.code == code && row.class_name == class_name) {
+      ++row.count;
+      return;
+    }
+  }
+  constexpr size_t kMostClasses = 100;
+  if (holders_.size() < kMostClasses) holders_.push_back({code, class_name, std::string(where_), std::move(first), 1});
+}
+
+void TensorReader::Report() {
+  for (const Holders& row : holders_) {
+    bool one = row.count == 1;
+    std::string what =
+        row.code == "shard"
+            ? fmt::format("{} this rank's part only, other ranks' files the rest", one ? "holds" : "hold")
+            : fmt::format("{} made of the tensors that {}", one ? "is" : "are", one ? "it holds" : "they hold");
+    builder_.Note(Severity::kInfo, row.code, row.where,
+                  fmt::format("{} tensor{} of class {} {}{}: {}", row.count, one ? "" : "s", row.class_name, what,
+                              one ? "" : "; the first", row.first));
+  }
+  holders_.clear();
 }
 
 // Everything of the tensor is there: it is the local tensor, in the class that it has.
@@ -243,12 +270,9 @@ void TensorReader::ReadDTensor(Tensor& tensor, std::span<const Pair> fields, int
     place += " at " + Listed(*offsets);
   }
   Component component = Named("local", *read);
-  builder_.Note(
-      Severity::kInfo, "shard", where_,
-      partial ? fmt::format("a DTensor with placements ({}): this file has one of the summands of its values", text)
-              : fmt::format("a DTensor with placements ({}) over {}: this file has the shard {} of {}, other "
-                            "ranks' files the rest",
-                            text, where.text, place, Listed(tensor.shape)));
+  Count("shard", tensor.class_name,
+        partial ? fmt::format("one of the summands of {}, placements ({})", Listed(tensor.shape), text)
+                : fmt::format("{} of {}, placements ({}) over {}", place, Listed(tensor.shape), text, where.text));
   Hold(tensor, std::span(&component, 1));
 }
 
@@ -376,11 +400,10 @@ void TensorReader::ReadShards(Tensor& tensor, Value state, int depth) {
   }
   if (components.size() > 4) places += ", ...";
   AddFact("shards", PlainKind::kString, fmt::format("{} of {}", components.size(), total));
-  builder_.Note(Severity::kInfo, "shard", where_,
-                components.empty()
-                    ? fmt::format("a ShardedTensor of {} shards, of which this file has none", total)
-                    : fmt::format("a ShardedTensor of {} shards: this file has {} of {}, other ranks' files the rest",
-                                  total, places, Listed(tensor.shape)));
+  Count("shard", tensor.class_name,
+        components.empty()
+            ? fmt::format("none of its {} shards", total)
+            : fmt::format("{} of {}, {} of {} shards", places, Listed(tensor.shape), components.size(), total));
   Hold(tensor, components);
 }
 

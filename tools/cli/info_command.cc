@@ -114,13 +114,34 @@ void PrintParts(Output& out, const Model& model, const Narrowing& narrowing, con
   }
 }
 
+// The attributes of tensors stand below their paths: there may be many of each, so they come with the tensor only.
+class TensorAttributes {
+ public:
+  explicit TensorAttributes(const Model& model) {
+    for (const Tensor& tensor : model.tensors) {
+      if (!tensor.class_name.empty() || tensor.component_count > 0) paths_.insert(tensor.path);
+    }
+  }
+  bool Has(const PlainValue& plain) const {
+    for (size_t dot = plain.path.find('.'); dot != std::string_view::npos && !paths_.empty();
+         dot = plain.path.find('.', dot + 1)) {
+      if (paths_.contains(plain.path.substr(0, dot))) return true;
+    }
+    return false;
+  }
+
+ private:
+  std::unordered_set<std::string_view> paths_;
+};
+
 void PrintMetadata(Output& out, const Model& model, const Narrowing& narrowing) {
+  const TensorAttributes of_tensors(model);
   std::string_view label = "metadata";
   size_t shown = 0;
   size_t hidden = 0;
   for (const PlainValue& plain : model.plain) {
     if (!narrowing.Has(plain)) continue;
-    if (!IsShown(plain) || shown == kMetadataShown) {
+    if (!IsShown(plain) || shown == kMetadataShown || of_tensors.Has(plain)) {
       ++hidden;
       continue;
     }
