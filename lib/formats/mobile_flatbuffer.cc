@@ -2,7 +2,7 @@
 // a row of values (tensors, lists, objects, functions), one of object types, one of storages. The bytes of a storage
 // are a vector in the file itself.
 //
-// Source: torch/csrc/jit/serialization/mobile_bytecode.fbs (the slot numbers below), flatbuffer_loader.cpp.
+// Source: torch/csrc/jit/serialization/mobile_bytecode.fbs, flatbuffer_loader.cpp.
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -15,9 +15,11 @@
 #include "lib/container/flatbuffer.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
+#include "lib/formats/mobile_schema.h"
+#include "lib/formats/mobile_tensors.h"
+#include "lib/formats/mobile_text.h"
 #include "lib/formats/record_rows.h"
 #include "lib/formats/tensor_kind.h"
-#include "lib/formats/torch_enums.h"
 #include "lib/formats/work_budget.h"
 #include "lib/model/builder.h"
 #include "lib/model/path.h"
@@ -25,45 +27,15 @@
 namespace pthview {
 namespace {
 
-// Slots of the tables.
-namespace slot {
-constexpr int kBytecodeVersion = 0, kExtraFiles = 1, kStateObject = 3, kValues = 4, kStorages = 6, kObjectTypes = 7;
-constexpr int kValueType = 0, kValue = 1;
-constexpr int kStorageIndex = 0, kScalarType = 1, kStorageOffset = 2, kSizes = 3, kStrides = 4, kRequiresGrad = 5,
-              kQuantized = 6;
-constexpr int kScheme = 0, kScale = 1, kZeroPoint = 2, kScales = 3, kZeroPoints = 4, kAxis = 5;
-constexpr int kTypeIndex = 0, kState = 1, kAttributes = 2;
-constexpr int kTypeName = 0, kAttributeNames = 2;
-constexpr int kItems = 0, kKeys = 0, kDictValues = 1;
-constexpr int kOperators = 2, kOperatorName = 0, kOverload = 1;
-}  // namespace slot
+using mobile::KindOf;
+using mobile::kMaxListText;
+using mobile::kOffsetBytes;
+using mobile::TextOf;
+using mobile::ValueType;
+namespace slot = mobile::slot;
 
-enum class ValueType : uint8_t {
-  kNone,
-  kInt,
-  kBool,
-  kDouble,
-  kComplex,
-  kTensor,
-  kString,
-  kList,
-  kTuple,
-  kDict,
-  kObject,
-  kIntList,
-  kDoubleList,
-  kBoolList,
-  kDevice,
-  kEnum,
-  kFunction,
-};
-
-constexpr size_t kOffsetBytes = sizeof(uint32_t);
 constexpr size_t kMaxDepth = 1000;
-constexpr size_t kMaxListText = 4096;
 constexpr size_t kMaxShortList = 256;
-constexpr uint8_t kPerChannelAffine = 1;
-
 int Match(const OpenContext& context) {
   return context.head.size() >= 8 &&
                  std::string_view(reinterpret_cast<const char*>(context.head.data()) + 4, 4) == "PTMF"
@@ -76,13 +48,11 @@ class MobileFile {
   MobileFile(ModelBuilder& builder, Index source)
       : builder_(builder),
         model_(builder.model()),
-        source_(source),
         buffer_(*builder.model().sources[source]),
         root_(buffer_.Root()),
         values_(root_.Vector(slot::kValues, kOffsetBytes)),
         types_(root_.Vector(slot::kObjectTypes, kOffsetBytes)),
-        storages_(root_.Vector(slot::kStorages, kOffsetBytes)),
-        storage_rows_(storages_.size(), kNone),
+        tensors_(builder, source, root_.Vector(slot::kStorages, kOffsetBytes)),
         first_row_(values_.size(), kNone),
         budget_(buffer_.size()),
         visits_left_(values_.size() * 4 + 4096) {}
@@ -195,7 +165,8 @@ class MobileFile {
       ValueType type;
       FlatTable value = ValueAt(items.At<uint32_t>(i), &type);
       if (i > 0) text += ", ";
-      text += type == ValueType::kString ? fmt::format("'{}'", TextOf(type, value)) : TextOf(type, value);
+      text +=
+          type == ValueType::kString ? fmt::format("'{}'", TextOf(buffer_, type, value)) : TextOf(buffer_, type, value);
     }
     AddRow(item, text + "]", PlainKind::kSequence);
   }
@@ -208,7 +179,7 @@ class MobileFile {
       Item child{.value = values.At<uint32_t>(i), .module = item.module, .path = item.path};
       ValueType type;
       FlatTable key = ValueAt(keys.At<uint32_t>(i), &type);
-      child.key = TextOf(type, key);
+      child.key = TextOf(buffer_, type, key);
       if (type == ValueType::kString) {
         AppendTextKey(child.path, child.key);
       } else {
@@ -259,8 +230,7 @@ class MobileFile {
       tensor = model_.tensors[first];
       tensor.same_as = first;
     } else {
-      tensor = ReadTensor(meta, item.path);
-      AddQuantization(meta, tensor, item.path);
+      tensor = tensors_.Read(meta, item.path);
     }
     tensor.path = builder_.arena().Copy(item.path);
     tensor.name = tensor.path;
@@ -271,92 +241,8 @@ class MobileFile {
     if (item.module != kNone) model_.modules[item.module].tensors.push_back(index);
   }
 
-  Tensor ReadTensor(FlatTable meta, std::string_view where) {
-    auto ints = [&](int field) {
-      FlatVector vector = meta.Vector(field, sizeof(int32_t));
-      std::vector<int64_t> out;
-      for (size_t i = 0; i < vector.size() && i < 2048; ++i) out.push_back(vector.At<int32_t>(i));
-      return out;
-    };
-    std::vector<int64_t> shape = ints(slot::kSizes);
-    std::vector<int64_t> strides = ints(slot::kStrides);
-    DType dtype = DTypeFromC10(meta.Scalar<int8_t>(slot::kScalarType));
-    TensorDraft draft{.shape = shape, .strides = strides, .dtype = dtype, .device = "cpu"};
-    draft.offset = meta.Scalar<int32_t>(slot::kStorageOffset);
-    draft.storage = StorageAt(meta.Scalar<uint32_t>(slot::kStorageIndex), dtype);
-    draft.requires_grad = meta.Scalar<uint8_t>(slot::kRequiresGrad) != 0;
-    return builder_.Check(draft, where);
-  }
-
-  void AddQuantization(FlatTable meta, Tensor& tensor, std::string_view where) {
-    FlatTable schema = meta.Table(slot::kQuantized);
-    if (!schema) return;
-    Quantization quantization{.scale = schema.Scalar<double>(slot::kScale),
-                              .zero_point = schema.Scalar<int32_t>(slot::kZeroPoint)};
-    quantization.per_channel = schema.Scalar<uint8_t>(slot::kScheme) == kPerChannelAffine;
-    if (quantization.per_channel) {
-      quantization.axis = schema.Scalar<int32_t>(slot::kAxis);
-      Tensor scales = ReadTensor(schema.Table(slot::kScales), where);
-      Tensor zero_points = ReadTensor(schema.Table(slot::kZeroPoints), where);
-      auto axis = static_cast<size_t>(quantization.axis);
-      if (axis >= tensor.shape.size() || scales.numel != tensor.shape[axis] || zero_points.numel != scales.numel) {
-        builder_.Note(Severity::kError, "quantization", where, "its scales and zero points do not match its shape");
-        return;
-      }
-      quantization.scales = builder_.AddComponent(scales);
-      quantization.zero_points = builder_.AddComponent(zero_points);
-      Component components[] = {{"scales", quantization.scales}, {"zero_points", quantization.zero_points}};
-      builder_.Attach(tensor, components);
-    }
-    tensor.quantization = static_cast<Index>(model_.quantizations.size());
-    model_.quantizations.push_back(quantization);
-  }
-
-  Index StorageAt(uint32_t index, DType dtype) {
-    if (index >= storage_rows_.size()) return kNone;
-    Index& row = storage_rows_[index];
-    if (row != kNone) return row;
-    FlatVector bytes = storages_.TableAt(index).Vector(0, 1);
-    Storage storage{.offset = bytes.offset(), .nbytes = bytes.size(), .dtype = dtype, .device = "cpu"};
-    storage.key = builder_.arena().Copy(std::to_string(index));
-    if (bytes.offset() != 0) storage.source = source_;
-    return row = builder_.AddStorage(storage);
-  }
-
-  std::string TextOf(ValueType type, FlatTable value) const {
-    auto list = [&](size_t width, auto print) {
-      FlatVector items = value.Table(slot::kValue).Vector(slot::kItems, width);
-      std::string text = "[";
-      for (size_t i = 0; i < items.size(); ++i) {
-        if (i > 0) text += ", ";
-        if (text.size() > kMaxListText) return text + "...]";
-        text += print(items, i);
-      }
-      return text + "]";
-    };
-    uint64_t at = value.Struct(slot::kValue);
-    auto boolean = [](bool b) { return std::string(b ? "True" : "False"); };
-    switch (type) {
-      case ValueType::kInt: return std::to_string(buffer_.Load<int64_t>(at));
-      case ValueType::kBool: return boolean(buffer_.Load<uint8_t>(at) != 0);
-      case ValueType::kDouble: return fmt::format("{}", buffer_.Load<double>(at));
-      case ValueType::kComplex:
-        return fmt::format("({}+{}j)", buffer_.Load<double>(at), buffer_.Load<double>(at + sizeof(double)));
-      case ValueType::kString:
-      case ValueType::kDevice: return value.Table(slot::kValue).String(0, 64 << 10);
-      case ValueType::kEnum: return value.Table(slot::kValue).String(0, 4096);
-      case ValueType::kIntList:
-        return list(8, [](const FlatVector& v, size_t i) { return std::to_string(v.At<int64_t>(i)); });
-      case ValueType::kDoubleList:
-        return list(8, [](const FlatVector& v, size_t i) { return fmt::format("{}", v.At<double>(i)); });
-      case ValueType::kBoolList:
-        return list(1, [&](const FlatVector& v, size_t i) { return boolean(v.At<uint8_t>(i) != 0); });
-      default: return "None";
-    }
-  }
-
   void AddPlain(const Item& item, ValueType type, FlatTable value) {
-    std::string text = TextOf(type, value);
+    std::string text = TextOf(buffer_, type, value);
     if (item.module != kNone && item.key == "training" && type == ValueType::kBool) {
       model_.modules[item.module].training = text == "True";
     } else {
@@ -368,18 +254,6 @@ class MobileFile {
     if (!budget_.Take(text.size())) return;
     if (item.module == kNone) return AddPlainText(builder_, item.path, text, kind, 0);
     model_.modules[item.module].attributes.push_back({EscapeName(item.key), EscapeName(text), Origin::kRecorded});
-  }
-
-  static PlainKind KindOf(ValueType type) {
-    switch (type) {
-      case ValueType::kInt: return PlainKind::kInt;
-      case ValueType::kBool: return PlainKind::kBool;
-      case ValueType::kDouble: return PlainKind::kFloat;
-      case ValueType::kString:
-      case ValueType::kDevice: return PlainKind::kString;
-      case ValueType::kNone: return PlainKind::kNone;
-      default: return PlainKind::kSequence;
-    }
   }
 
   // The file does not name buffers. Where anything requires a gradient, what does not is taken for one.
@@ -427,14 +301,12 @@ class MobileFile {
 
   ModelBuilder& builder_;
   Model& model_;
-  Index source_;
   FlatBuffer buffer_;
   FlatTable root_;
   FlatVector values_;
   FlatVector types_;
-  FlatVector storages_;
-  std::vector<Index> storage_rows_;  // by storage number
-  std::vector<Index> first_row_;     // by value: the row of a tensor that was listed already
+  MobileTensors tensors_;
+  std::vector<Index> first_row_;  // by value: the row of a tensor that was listed already
   WorkBudget budget_;
   size_t visits_left_;
   std::vector<Item> stack_;
