@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What `scan --sarif` writes against the schema of SARIF 2.1.0: PYTHON sarif_schema_test.py --pthview BIN --schema FILE
 
-FILE is the schema as published (third_party/npm has a package with it). Scanned are the hostile files, one at a time and all
-together, a sound file and one that is not there. Needs jsonschema.
+FILE is the schema as published (third_party/npm has a package with it). Scanned are the hostile files, one at a time
+and all together, a sound file and one that is not there. Needs jsonschema.
 """
 import argparse
 import json
@@ -43,7 +43,10 @@ class Schema(unittest.TestCase):
 
     def results(self, *arguments):
         log = json.loads(runner.run([OPTIONS.pthview, "scan", "--sarif", *arguments]).out)
-        wrong = [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}" for error in self.validator.iter_errors(log)]
+        wrong = [
+            f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}"
+            for error in self.validator.iter_errors(log)
+        ]
         self.assertEqual([], wrong, arguments)
         return log["runs"][0]["results"]
 
@@ -55,7 +58,8 @@ class Schema(unittest.TestCase):
         self.results(self.files / "missing.pth", self.files / "sample.pth")
 
     def test_every_kind_of_result(self):
-        hostile = sorted(path for path in (self.files / "hostile").iterdir() if path.suffix == ".pth" and path.is_file())
+        hostile = sorted(
+            path for path in (self.files / "hostile").iterdir() if path.suffix == ".pth" and path.is_file())
         self.assertGreater(len({row["ruleId"] for row in self.results("--strict", *hostile)}), 10)
         for path in hostile[::max(1, len(hostile) // SEVERAL)]:
             self.results(path)

@@ -19,7 +19,7 @@ import struct
 import subprocess
 import sys
 
-from pickle_maker import changed, composed, pickled
+from pickle_maker import changed, composed, pickled, same_every_time
 from pickle_reference import Reader, show
 
 
@@ -79,4 +79,5 @@ def main():
 
 
 if __name__ == "__main__":
+    same_every_time()
     sys.exit(main())

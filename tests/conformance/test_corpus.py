@@ -73,7 +73,8 @@ def facts(name, path, info, tensors, compared):
     if "error" in info:
         return dict(zip(COLUMNS, (name, digest, info["error"]["code"], "-", "-", "-", "-", "-", "-")))
     findings = collections.Counter(f"{finding['severity']} {finding['code']}" for finding in info["findings"])
-    rows = "\n".join(f"{row['path']}\t{row['dtype']}\t{row['shape']}\t{row.get('sha256') or row.get('data')}" for row in tensors)
+    rows = "\n".join(
+        f"{row['path']}\t{row['dtype']}\t{row['shape']}\t{row.get('sha256') or row.get('data')}" for row in tensors)
     cells = (name, digest, "opens", info["format"], len(tensors), sum(row["nbytes"] for row in tensors),
              "-" if compared is None else compared,
              "; ".join(f"{key} {count}" for key, count in sorted(findings.items())) or "-",
@@ -161,7 +162,8 @@ def main():
     print("".join(f"{sum(row[outcome] for row in kinds.values()):>16}" for outcome in outcomes) + "  all")
     opened = [row for row in rows if row and row["verdict"] == "opens"]
     compared = sum(int(row["compared"]) for row in opened if row["compared"] != "-")
-    print(f"{sum(int(row['tensors']) for row in opened):,} tensors in {len(opened)} files, {compared:,} compared by hash")
+    print(
+        f"{sum(int(row['tensors']) for row in opened):,} tensors in {len(opened)} files, {compared:,} compared by hash")
     return 1 if failed or not entries else 0
 
 

@@ -35,11 +35,18 @@ VERBS = {
     "convert": (["convert", "--to", "json"], ["-o", "OUT/out.json"]),
 }
 EXIT_CODES = {"error": (2,), "findings": (0,), "opens": (0,), "any": (0, 2)}
-OTHER_CODES = {"scan --json": (0, 1, 2), "tree": (0, 2), "show": (0, 1, 2), "show glob": (0, 1, 2), "convert": (0, 1, 2)}
+OTHER_CODES = {
+    "scan --json": (0, 1, 2),
+    "tree": (0, 2),
+    "show": (0, 1, 2),
+    "show glob": (0, 1, 2),
+    "convert": (0, 1, 2)
+}
 TRACE = ["strace", "-f", "-qq", "-e", "trace=%network,execve,execveat,fork,vfork,%file,ftruncate,fchmod,fchown"]
 # A call that reaches outside, or changes a file.
-FORBIDDEN = re.compile(r"\b(socket|socketpair|connect|bind|listen|v?fork|execveat|mkdir|mknod|unlink|rmdir|rename|link|symlink|"
-                       r"f?chmod|l?f?chown|f?truncate|creat|utime|mount)(at)?\w*\(|O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE")
+FORBIDDEN = re.compile(
+    r"\b(socket|socketpair|connect|bind|listen|v?fork|execveat|mkdir|mknod|unlink|rmdir|rename|link|symlink|"
+    r"f?chmod|l?f?chown|f?truncate|creat|utime|mount)(at)?\w*\(|O_WRONLY|O_RDWR|O_CREAT|O_TMPFILE")
 
 
 def outside(line, folder):
@@ -97,8 +104,9 @@ class Hostile(unittest.TestCase):
                 yield "the whole tensor 'good' is not listed"
         if want["expect"] == "opens":
             return
-        told = [err] if listed.code == 2 else [json.dumps(f) for f in runner.parse(listed)["findings"]
-                                               if not f["code"].startswith("inferred")]
+        told = [err] if listed.code == 2 else [
+            json.dumps(f) for f in runner.parse(listed)["findings"] if not f["code"].startswith("inferred")
+        ]
         if want["expect"] == "any":  # it may be scan that says it
             scanned = runner.parse(said["scan --json"])["files"][0]
             told += [json.dumps(row) for row in scanned.get("findings", [])]

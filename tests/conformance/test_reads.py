@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Opening never touches weights: PYTHON test_reads.py --pthview BIN [unittest arguments]
 
-The same checkpoint is made in each format with small and with ten times larger tensors, and listed. The kernel counts what
-was read and which mapped pages were touched (tests/bench/measure.py): it must be as much for both. Formats whose writer
-needs torch are left out without it.
+The same checkpoint is made in each format with small and with ten times larger tensors, and listed. The kernel counts
+what was read and which mapped pages were touched (tests/bench/measure.py): it must be as much for both. Formats whose
+writer needs torch are left out without it.
 """
 import argparse
 import importlib.util
@@ -38,8 +38,8 @@ class Reads(unittest.TestCase):
                 out = pathlib.Path(folder).resolve() / str(nbytes)
                 out.mkdir()
                 path = make_formats.FORMATS[kind](make_formats.Content(TENSORS, nbytes), out)
-                read[nbytes] = measure.at_the_end([str(OPTIONS.pthview), "list", "--json", "--all", str(path)],
-                                                  lambda pid: measure.bytes_read(pid, folder))
+                read[nbytes] = measure.at_the_end([str(OPTIONS.pthview), "list", "--json", "--all",
+                                                   str(path)], lambda pid: measure.bytes_read(pid, folder))
         self.assertGreater(read[SMALL], 10_000, "nothing was counted")
         self.assertLess(read[LARGE], 1.1 * read[SMALL] + SLACK, read)
         self.assertLess(read[LARGE], TENSORS * LARGE / 4, read)

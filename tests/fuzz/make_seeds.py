@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Makes small inputs for each fuzzer to begin with: make_seeds.py OUT_DIR
+
+OUT_DIR/FUZZER/NAME: each format's smallest checkpoint, small hostile files, random pickles, and documents. Python's
+standard library only; the mobile flatbuffer's seed needs torch, and is left out without it.
+"""
+import argparse
+import io
+import json
+import pathlib
+import pickle
+import random
+import struct
+import sys
+import tempfile
+import warnings
+import zipfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / "fixtures"), str(HERE.parent / "conformance")]
+
+import hostile_containers  # noqa: E402
+import hostile_pickles  # noqa: E402
+import make_formats  # noqa: E402
+import pickle_maker  # noqa: E402
+import seed_documents  # noqa: E402
+
+LARGEST = 16 << 10  # bytes; a fuzzer is the slower the longer its inputs
+PICKLES = 200
+CONTENT = make_formats.Content(3, 16)
+WHOLE_FILES = ("fuzz_open", "fuzz_scan")
+
+
+def formats():
+    """{format: what is to be opened of its smallest checkpoint}; for folders the file that leads to the others."""
+    found = {}
+    for kind, write in make_formats.FORMATS.items():
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                path = write(CONTENT, pathlib.Path(folder))
+            except ImportError:
+                continue
+            if path.is_dir():
+                path = next((path / name for name in (".metadata", "latest") if (path / name).exists()))
+            found[kind] = path.read_bytes()
+    return found
+
+
+def hostile():
+    rows = {
+        f"{kind}_{name}": row
+        for kind, table in (("pickle", hostile_pickles.table(True)), ("file", hostile_containers.table()))
+        for name, row in table.items()
+    }
+    return {name: row[0] for name, row in rows.items() if len(row[0]) <= LARGEST}
+
+
+def zip_records(data):
+    """{record name below its folder: bytes}."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name.split("/", 1)[1]: archive.read(name) for name in archive.namelist()}
+
+
+def seeds():
+    """{fuzzer: {name: bytes}}."""
+    files, bad = formats(), hostile()
+    rng = random.Random(1)
+    script, lite, pt2 = (zip_records(files[kind]) for kind in ("torchscript", "lite", "pt2"))
+    out = {fuzzer: files | bad for fuzzer in WHOLE_FILES}
+    out["fuzz_zip"] = {name: data for name, data in (files | bad).items() if data.startswith(b"PK")}
+    out["fuzz_tar"] = {name: data for name, data in (files | bad).items() if "tar" in name}
+    out["fuzz_safetensors"] = {"file": files["safetensors"], "header": files["safetensors"][8:]}
+    out["fuzz_dcp"] = {"metadata": files["dcp"]}
+    out["fuzz_flatbuffer"] = {"file": files["flatbuffer"]} if "flatbuffer" in files else {"nothing": bytes(64)}
+    out["fuzz_pt2"] = {"program": pt2["models/model.json"], "weights": pt2["data/weights/model_weights_config.json"]}
+    out["fuzz_torchscript"] = {
+        "source":
+            b"\0" + script["code/__torch__.py"],
+        "bytecode":
+            b"\1" + lite["bytecode.pkl"],
+        "model_json":
+            b"\2" + json.dumps({
+                "protoVersion":
+                    "2",
+                "mainModule": {
+                    "name": "net",
+                    "parameters": [{
+                        "name": "w",
+                        "tensorId": "0"
+                    }]
+                },
+                "tensors": [{
+                    "dims": ["4"],
+                    "strides": ["1"],
+                    "offset": "0",
+                    "dataType": "FLOAT",
+                    "data": {
+                        "key": "data/0"
+                    }
+                }]
+            }).encode(),
+        "data":
+            b"\3" + script["data.pkl"]
+    }
+    pickles = {name: row[0] for name, row in hostile_pickles.table(True).items() if len(row[0]) <= LARGEST}
+    behind = pickle.dumps(["0", "1"], 2) + 2 * (struct.pack("<q", 4) + hostile_pickles.DATA)
+    out["fuzz_legacy"] = {
+        name: b"\1" + data for name, data in pickles.items()
+    } | {
+        "keys": b"\0" + hostile_containers.two_tensors(True) + behind
+    }
+    made = {f"{i:03}": (pickle_maker.pickled if i % 2 else pickle_maker.composed)(rng) for i in range(PICKLES)}
+    out["fuzz_pickle"] = pickles | {name: data for name, data in made.items() if len(data) <= LARGEST}
+    out["fuzz_annotated_json"] = seed_documents.annotated_json()
+    out["fuzz_plugin_protocol"] = seed_documents.plugin_messages()
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out_dir", type=pathlib.Path)
+    out_dir = parser.parse_args().out_dir
+    table = seeds()
+    missing = {path.stem for path in HERE.glob("fuzz_*.cc")} - table.keys()
+    if missing:
+        sys.exit(f"make_seeds.py: no seeds for {', '.join(sorted(missing))}")
+    for fuzzer, files in table.items():
+        folder = out_dir / fuzzer
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    print(f"{sum(map(len, table.values()))} seeds for {len(table)} fuzzers in {out_dir}")
+
+
+if __name__ == "__main__":
+    pickle_maker.same_every_time()
+    main()
