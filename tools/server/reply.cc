@@ -32,10 +32,13 @@ Reply Make(int status, std::string_view code, std::string_view message, std::str
 
 }  // namespace
 
+std::string PageText(Error error) {
+  error.file = error.file.substr(error.file.rfind('/') + 1);
+  return ToString(error);
+}
+
 Reply ErrorReply(const Error& error) {
-  Error shown = error;
-  shown.file = shown.file.substr(shown.file.rfind('/') + 1);
-  return Make(StatusFor(error.code), ErrorCodeName(error.code), ToString(shown), error.hint);
+  return Make(StatusFor(error.code), ErrorCodeName(error.code), PageText(error), error.hint);
 }
 
 Reply ErrorReply(int status, std::string_view code, std::string_view message) {

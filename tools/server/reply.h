@@ -22,6 +22,9 @@ struct Reply {
   std::string_view content() const { return shared ? std::string_view(*shared) : std::string_view(body); }
 };
 
+// What an open page may know of an error: the file by the last step of its path.
+std::string PageText(Error error);
+
 // `{"error": {"code", "message", "hint"}}` under the status that fits the code. The file's folder is not given away.
 Reply ErrorReply(const Error& error);
 Reply ErrorReply(int status, std::string_view code, std::string_view message);

@@ -10,6 +10,7 @@
 #include "lib/base/named_source.h"
 #include "lib/formats/format.h"
 #include "tools/server/model_json.h"
+#include "tools/server/reply.h"
 
 namespace pthview::server {
 namespace {
@@ -105,7 +106,7 @@ std::string Sessions::Json(bool watching) const {
     json.Key("format").String(snapshot->model ? snapshot->model->format_text : "");
     json.Key("tensors").Uint(snapshot->model ? snapshot->model->tensors.size() : 0);
     json.Key("error");
-    snapshot->error ? json.String(ToString(*snapshot->error)) : json.Null();
+    snapshot->error ? json.String(PageText(*snapshot->error)) : json.Null();
     json.Key("version").Uint(snapshot->version);
     json.EndObject();
   }

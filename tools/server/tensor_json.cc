@@ -8,6 +8,7 @@
 #include "lib/analysis/packed_weight.h"
 #include "lib/analysis/statistics.h"
 #include "lib/base/json.h"
+#include "tools/server/reply.h"
 
 namespace pthview::server {
 namespace {
@@ -22,7 +23,7 @@ template <typename T>
 Result<std::optional<T>> Tolerate(Result<T> result, std::string* error) {
   if (result) return std::optional<T>(std::move(*result));
   if (FileFailed(result.error())) return std::move(result).error();
-  if (error->empty()) *error = ToString(result.error());
+  if (error->empty()) *error = PageText(result.error());
   return std::optional<T>();
 }
 

@@ -191,7 +191,9 @@ TEST(Parts, AreToldByKeysAndContents) {
       {"no tensors", Named({{"epoch", Int(1)}}), ":other"},
   };
   for (const Case& c : kCases) {
-    if (c.parts != nullptr) EXPECT_EQ(Parts(Open(c.root)), c.parts) << c.what;
+    if (c.parts != nullptr) {
+      EXPECT_EQ(Parts(Open(c.root)), c.parts) << c.what;
+    }
   }
 }
 
