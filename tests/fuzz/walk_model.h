@@ -1,10 +1,13 @@
 // Uses everything that a model offers, so that the sanitizers see a row that points nowhere or a loop that never ends.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "lib/analysis/dense_copy.h"
+#include "lib/analysis/packed_weight.h"
 #include "lib/analysis/statistics.h"
 #include "lib/analysis/structure.h"
 #include "lib/model/model.h"
@@ -39,6 +42,14 @@ inline size_t TouchTensor(const Model& model, const Tensor& tensor, int* reads) 
     sum += Touch(component.name);
   }
   if ((*reads)-- <= 0) return sum;
+  if (tensor.numel <= 16 * kMostElements) {
+    if (const auto dense = DenseCopy(model, tensor)) sum += dense->tensors.front().shape.size();
+  }
+  if (const auto parts = NestedParts(model, tensor, 8)) {
+    for (const TensorPart& part : *parts) {
+      if (const auto bytes = ReadElements(model, part.tensor, 0, kMostElements)) sum += bytes->size();
+    }
+  }
   if (const auto bytes = ReadElements(model, tensor, 0, kMostElements)) {
     for (const std::byte b : *bytes) sum += static_cast<size_t>(b);
   }
@@ -77,6 +88,9 @@ inline void WalkModel(Model& model) {
   int reads = 50;
   for (const auto* tensors : {&model.tensors, &model.components}) {
     for (const Tensor& tensor : *tensors) sum += TouchTensor(model, tensor, &reads);
+  }
+  for (size_t t = 0; t < std::min<size_t>(model.tensors.size(), 50); ++t) {
+    sum += Touch(PackedNote(model, static_cast<Index>(t)));
   }
   for (const PlainValue& plain : model.plain) {
     sum += Touch(plain.path) + Touch(plain.text) + Touch(plain.class_name);
