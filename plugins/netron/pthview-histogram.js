@@ -1,10 +1,18 @@
-// What is added to an opened tensor: Netron's sidebar shows values and statistics; the histogram and the facts of the
-// storage go below.
+// What is added to an opened tensor: Netron's sidebar shows values and statistics; the histogram, the tensors that one of
+// another layout is made of, and the facts of the storage go below.
 
 import { make } from './pthview-page.js';
 import { figure } from './pthview-text.js';
 
 const SHOWN_ABOVE = ['kind', 'layout', 'bytes']; // by Netron, from the tensor's metadata
+
+const PART_VALUES = 100;
+
+const partText = (part) => {
+    const values = (Array.isArray(part.values) ? part.values : []).slice(0, PART_VALUES);
+    const more = part.count > values.length ? ', ...' : '';
+    return `${part.dtype}[${(part.shape || []).join(',')}] ${values.length > 0 ? `${values.join(', ')}${more}` : ''}`.trim();
+};
 
 const svg = (tag, attributes, ...children) => {
     const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
@@ -42,6 +50,13 @@ export const decorateTensor = async (view, value) => {
     if (reply.histogram && reply.histogram.counts && reply.histogram.counts.some((count) => count > 0)) {
         sidebar.addSection('Histogram');
         sidebar.element.append(...histogramElements(reply.histogram));
+    }
+    const parts = Array.isArray(reply.parts) ? reply.parts : [];
+    if (parts.length > 0) {
+        sidebar.addSection('Parts');
+        for (const part of parts) {
+            sidebar.addProperty(String(part.name), partText(part));
+        }
     }
     const facts = (Array.isArray(reply.facts) ? reply.facts : []).filter(([name]) => !SHOWN_ABOVE.includes(name));
     if (facts.length > 0) {

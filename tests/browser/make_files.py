@@ -5,6 +5,7 @@
   hostile.pth names that are markup, values that are no numbers
   wide.pth    1,000 blocks under one module
   flat.pth    3,000 tensors without a module
+  sparse.pth  a 3 x 4 matrix in COO of which two values are stored
   cut.pth     the first half of small.pth
 """
 import array
@@ -14,7 +15,7 @@ import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fixtures"))
-from torch_format import Storage, Tensor, save  # noqa: E402
+from torch_format import SparseTensor, Storage, Tensor, save  # noqa: E402
 
 
 def floats(shape, values):
@@ -65,6 +66,8 @@ def main():
     state["head.weight"] = count((3, 2))
     save(state, folder / "wide.pth", "zip")
     save(collections.OrderedDict((f"tensor_{i}", count((2,))) for i in range(3000)), folder / "flat.pth", "zip")
+    indices = Tensor(Storage("LongStorage", array.array("q", [0, 2, 1, 3]).tobytes()), (2, 2))
+    save({"links.weight": SparseTensor(indices, floats((2,), [1.5, -2.5]), (3, 4))}, folder / "sparse.pth", "zip")
     data = (folder / "small.pth").read_bytes()
     (folder / "cut.pth").write_bytes(data[:len(data) // 2])
 

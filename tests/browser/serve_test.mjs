@@ -99,6 +99,16 @@ served('a layer and its weight: names, values, the five statistics, histogram', 
     assert.equal(await page.locator('.sidebar-item-value-button-context').count(), 0, 'a preview must not be saved as the tensor');
 });
 
+served('a sparse weight: dense values, and what is stored of it', ['sparse.pth'], async (page) => {
+    await search(page, 'links.weight');
+    await page.keyboard.press('Enter');
+    await sidebar(page, 'Tensor Properties');
+    assert.equal(await entry(page, 'min'), '-2.5');
+    assert.equal(await entry(page, 'max'), '1.5');
+    assert.match(await entry(page, 'indices'), /^int64\[2,2\] 0, 2, 1, 3$/);
+    assert.match(await entry(page, 'values'), /^float32\[2\] 1\.5, -2\.5$/);
+});
+
 served('a block unfolds and folds', ['small.pth'], async (page) => {
     const folded = await nodes(page);
     await page.locator('.node-item-type', { hasText: '+' }).first().click();
