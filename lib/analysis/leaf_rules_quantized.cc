@@ -139,7 +139,7 @@ bool DescribeCompressedLinear(const LeafTensors& leaf, LeafGuess& guess) {
   if (leaf.Rank(kWeightPacked) != 2 || out_features <= 0 || words <= 0 || words > kMostWords) return false;
   guess.class_name = "compressed_tensors.CompressedLinear";
   guess.assumption = "weight_packed holds several codes in a word";
-  int64_t per_word = Info(leaf.Type(kWeightPacked)).item_size * 8;
+  int64_t per_word = int64_t{8} * Info(leaf.Type(kWeightPacked)).item_size;
   int64_t in_features = per_word == 8 ? 2 * words : -1;
   std::string shape = leaf.SmallBytes(kWeightShape);
   if (leaf.Type(kWeightShape) == DType::kInt64 && shape.size() == 16) {

@@ -73,10 +73,10 @@ Result<ScanReport> Scan(const std::string& path) {
   PTHVIEW_ASSIGN(std::shared_ptr<const ByteSource> source, OpenNamed(path));
   // Of a distant file, too, every header is to be read rather than assumed: a slice hides that it is one.
   if (source->descriptor() < 0) source = OpenSlice(source, 0, source->size(), source->name());
-  return Scan(std::move(source));
+  return Scan(source);
 }
 
-Result<ScanReport> Scan(std::shared_ptr<const ByteSource> source) {
+Result<ScanReport> Scan(const std::shared_ptr<const ByteSource>& source) {
   ScanReport report;
   report.file = source->name();
   report.size = source->size();

@@ -93,6 +93,6 @@ struct ScanReport {
 
 // Errors: what opening gives, and kUnrecognized when nothing in the file is of a kind that is looked into.
 Result<ScanReport> Scan(const std::string& path);
-Result<ScanReport> Scan(std::shared_ptr<const ByteSource> source);
+Result<ScanReport> Scan(const std::shared_ptr<const ByteSource>& source);
 
 }  // namespace pthview

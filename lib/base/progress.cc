@@ -32,7 +32,7 @@ void WriteToTerminal(const std::string& text) {
 
 }  // namespace
 
-Progress::Progress(std::string label, uint64_t total_bytes, bool enabled)
+Progress::Progress(std::string_view label, uint64_t total_bytes, bool enabled)
     : label_(EscapeForTerminal(label)),
       total_(total_bytes),
       enabled_(enabled),

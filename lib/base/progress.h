@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace pthview {
 
@@ -13,7 +14,7 @@ namespace pthview {
 class Progress {
  public:
   // `enabled` is false with -q, --no-progress or when stderr is not a terminal.
-  Progress(std::string label, uint64_t total_bytes, bool enabled);
+  Progress(std::string_view label, uint64_t total_bytes, bool enabled);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

@@ -38,7 +38,6 @@ namespace pthview {
 namespace {
 
 using pickle::Kind;
-using pickle::Pair;
 using pickle::Value;
 
 constexpr std::string_view kOptimSuffix = "_optim_states.pt";
@@ -337,6 +336,7 @@ class Merger {
         storage.offset = pieces[0].offset;
       } else {
         std::vector<Piece> joined;
+        joined.reserve(pieces.size());
         for (const ByteRange& piece : pieces) {
           joined.push_back({builder_.model().sources[piece.source].get(), piece.offset, piece.nbytes});
         }
