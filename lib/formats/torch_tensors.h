@@ -112,7 +112,7 @@ class TensorReader {
   // Counts a tensor of a class that holds others; `first` tells about it when it is the first of its class.
   void Count(std::string_view code, std::string_view class_name, std::string first);
   // A plain value under the tensor's path; its part is set by whoever lists the tensor.
-  void AddFact(std::string_view key, PlainKind kind, std::string text, std::string_view class_name = {});
+  void AddFact(std::string_view key, PlainKind kind, std::string_view text, std::string_view class_name = {});
   std::optional<StorageRow> Nested(Args args);
   bool Ints(pickle::Value sequence, std::vector<int64_t>* out);
   Layout LayoutOf(pickle::Value value) const;

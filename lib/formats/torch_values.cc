@@ -154,6 +154,22 @@ bool TorchValues::IsScalar(Value value) {
   }
 }
 
+PlainKind TorchValues::PlainKindOf(Value value) {
+  switch (value.kind) {
+    case Kind::kNone: return PlainKind::kNone;
+    case Kind::kBool: return PlainKind::kBool;
+    case Kind::kInt:
+    case Kind::kBigInt: return PlainKind::kInt;
+    case Kind::kFloat: return PlainKind::kFloat;
+    case Kind::kString: return PlainKind::kString;
+    case Kind::kBytes: return value.flag ? PlainKind::kString : PlainKind::kBytes;
+    case Kind::kByteArray: return PlainKind::kBytes;
+    case Kind::kTuple:
+    case Kind::kList: return PlainKind::kSequence;
+    default: return PlainKind::kObject;
+  }
+}
+
 std::string TorchValues::SimpleText(Value value) const {
   if (value.Is(Kind::kGlobal)) {
     const pickle::Global& global = tree_.GlobalOf(value);
@@ -220,6 +236,14 @@ const Value* TorchValues::Find(std::span<const Pair> pairs, std::string_view key
     if (pair.first.IsText() && pair.first.Text() == key) return &pair.second;
   }
   return nullptr;
+}
+
+const Value* TorchValues::FindLast(std::span<const Pair> pairs, std::string_view key) {
+  const Value* found = nullptr;
+  for (const Pair& pair : pairs) {
+    if (pair.first.IsText() && pair.first.Text() == key) found = &pair.second;
+  }
+  return found;
 }
 
 }  // namespace pthview

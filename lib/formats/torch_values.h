@@ -41,6 +41,8 @@ class TorchValues {
 
   // None, bool, int, float, text, bytes.
   static bool IsScalar(pickle::Value value);
+  // What a scalar, list or tuple is as a plain value; kObject for anything else. Bytes of Python 2 are text.
+  static PlainKind PlainKindOf(pickle::Value value);
 
   // Something that is shown as one value though it is an object: torch.device, torch.Size, complex, a NumPy scalar,
   // bytes, a dtype. Empty when it is none of these.
@@ -58,6 +60,8 @@ class TorchValues {
   }
   // The value of a text key; null when absent.
   static const pickle::Value* Find(std::span<const pickle::Pair> pairs, std::string_view key);
+  // The same, of pairs that may name a key twice: the last one counts, as in Python.
+  static const pickle::Value* FindLast(std::span<const pickle::Pair> pairs, std::string_view key);
 
  private:
   std::optional<std::span<const pickle::Pair>> FindPairs(pickle::Value value);

@@ -111,23 +111,12 @@ bool TorchWalk::IsNotPersistent(std::string_view key, const Place& place) {
 }
 
 void TorchWalk::AddLeaf(Value value, WalkRole role, std::string_view key, const Place& place) {
-  static constexpr std::pair<Kind, PlainKind> kKinds[] = {
-      {Kind::kNone, PlainKind::kNone},   {Kind::kBool, PlainKind::kBool},       {Kind::kInt, PlainKind::kInt},
-      {Kind::kBigInt, PlainKind::kInt},  {Kind::kFloat, PlainKind::kFloat},     {Kind::kString, PlainKind::kString},
-      {Kind::kBytes, PlainKind::kBytes}, {Kind::kByteArray, PlainKind::kBytes}, {Kind::kGlobal, PlainKind::kObject},
-  };
-  PlainKind kind = PlainKind::kObject;
-  for (auto [from, to] : kKinds) {
-    if (from == value.kind) kind = to;
-  }
-  bool python2_text = value.Is(Kind::kBytes) && value.flag;
-  if (python2_text) kind = PlainKind::kString;
   bool text = value.IsText();
   if (text && !Spend(value.length)) return;
   std::string printed = text                      ? EscapeName(value.Text())
                         : value.Is(Kind::kGlobal) ? values_.SimpleText(value)
                                                   : pickle::Print(tree_, value, text_budget_);
-  AddPlainRow(kind, printed, value.Is(Kind::kGlobal) ? "type" : "", role, key, place);
+  AddPlainRow(TorchValues::PlainKindOf(value), printed, value.Is(Kind::kGlobal) ? "type" : "", role, key, place);
 }
 
 std::string TorchWalk::ClassOfSimple(Value value) const {

@@ -209,7 +209,7 @@ bool Machine::FloatText() {
   const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value.real);
   if (error == std::errc::result_out_of_range) {
     // from_chars leaves the value alone; Python rounds to zero or infinity.
-    const bool tiny = line.find_first_of("eE") != std::string_view::npos && line.find("-", 1) != std::string_view::npos;
+    const bool tiny = line.find_first_of("eE") != std::string_view::npos && line.find('-', 1) != std::string_view::npos;
     value.real = tiny ? 0.0 : std::numeric_limits<double>::infinity();
     if (line.starts_with('-')) value.real = -value.real;
   } else if (error != std::errc() || end != line.data() + line.size() || line.ends_with(')')) {
