@@ -8,14 +8,15 @@
 
 namespace pthview {
 
+size_t Cores() { return std::max(1U, std::thread::hardware_concurrency()); }
+
 void ParallelFor(size_t count, const std::function<void(size_t)>& work) {
   std::atomic<size_t> next{0};
   auto run = [&] {
     for (size_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) work(i);
   };
   // The calling thread works too, so that one fewer is started; a single piece of work starts none.
-  size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  size_t helpers = std::min(count, cores);
+  size_t helpers = std::min(count, Cores());
   std::vector<std::thread> threads;
   for (size_t i = 1; i < helpers; ++i) {
     try {

@@ -6,7 +6,11 @@
 
 namespace pthview {
 
-// Calls work(i) for each i in [0, count), on up to hardware_concurrency threads (started for the call and joined before it returns; none for count <= 1).
+// How many threads can run at once; at least 1.
+size_t Cores();
+
+// Calls work(i) for each i in [0, count), on up to Cores() threads (started for the call and joined before it returns;
+// none for count <= 1).
 void ParallelFor(size_t count, const std::function<void(size_t)>& work);
 
 }  // namespace pthview

@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "lib/base/bytes.h"
+#include "lib/base/threads.h"
 #include "lib/container/gzip.h"
 #include "lib/container/zip_index.h"
 #include "lib/container/zip_internal.h"
@@ -15,6 +16,9 @@ namespace {
 
 // A central directory of more than this (20 million records) is no checkpoint.
 constexpr uint64_t kLargestDirectory = uint64_t{1} << 30;
+
+// From about here on starting a thread pays for itself.
+constexpr size_t kWorthAThread = 8192;
 
 uint32_t Crc32(std::span<const std::byte> bytes) {
   return static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
@@ -46,6 +50,7 @@ Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings
   std::string_view first;
   uint64_t directory = source.size();
 
+  std::vector<uint32_t> twins;
   Result<zip::Place> place = zip::FindDirectory(source);
   Status parsed;
   if (place) {
@@ -71,9 +76,22 @@ Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings
     const DistantSource* distant = WorthAssuming(source);
     const std::vector<uint32_t> unread =
         distant != nullptr ? zip::AssumeLocalHeaders(*distant, directory, order, archive.records_, findings) : order;
-    if (Status read = zip::ReadLocalHeaders(source, unread, archive.records_, findings); !read) {
-      return std::move(read).error().In(source.name());
+    // Neither needs what the other writes: names stand in the central directory, places in the local headers.
+    Status read;
+    const auto work = [&](size_t which) {
+      if (which == 0) {
+        read = zip::ReadLocalHeaders(source, unread, archive.records_, findings);
+      } else {
+        twins = archive.BuildIndex();
+      }
+    };
+    if (archive.records_.size() >= kWorthAThread) {
+      ParallelFor(2, work);
+    } else {
+      work(0);
+      work(1);
     }
+    if (!read) return std::move(read).error().In(source.name());
     zip::CheckOverlaps(source.size(), directory, order, archive.records_, findings);
   } else {
     const ErrorCode code = parsed.error().code;
@@ -98,10 +116,11 @@ Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings
     first = archive.records_.front().name;
     const std::vector<uint32_t> order = zip::OrderByHeader(archive.records_);
     zip::CheckOverlaps(source.size(), source.size(), order, archive.records_, findings);
+    twins = archive.BuildIndex();
   }
   zip::CheckRecords(archive.records_, findings);
   archive.prefix_ = TextBeforeSlash(first);
-  archive.BuildIndex(findings);
+  archive.ReportTwins(twins, findings);
   return archive;
 }
 

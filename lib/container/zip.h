@@ -80,14 +80,16 @@ class ZipArchive {
  private:
   struct Index;  // hash of names
   ZipArchive() = default;
-  void BuildIndex(Findings* findings);
+  // Puts every record into index_; returns those whose name, but for case, an earlier one has.
+  std::vector<uint32_t> BuildIndex();
+  void ReportTwins(std::span<const uint32_t> twins, Findings* findings);
 
   const ByteSource* source_ = nullptr;
   uint64_t start_ = 0;
   std::vector<std::byte> directory_;  // the central directory, or the names alone after a rebuild
   std::vector<ZipRecord> records_;
   std::string_view prefix_;
-  std::shared_ptr<const Index> index_;
+  std::shared_ptr<Index> index_;
 };
 
 }  // namespace pthview

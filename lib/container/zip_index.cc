@@ -79,18 +79,27 @@ uint32_t NameTable::Insert(uint32_t record) {
 
 uint32_t NameTable::Find(std::string_view name) const { return slots_[Probe(name, Hash(name))].record; }
 
-void ZipArchive::BuildIndex(Findings* findings) {
-  bool name_twins = false;
+std::vector<uint32_t> ZipArchive::BuildIndex() {
+  index_ = std::make_shared<Index>(Index{NameTable(records_, true), false, std::nullopt});
+  std::vector<uint32_t> twins;
+  for (uint32_t i = 0; i < records_.size(); ++i) {
+    if (index_->folded.Insert(i) != i) twins.push_back(i);
+  }
+  return twins;
+}
+
+void ZipArchive::ReportTwins(std::span<const uint32_t> twins, Findings* findings) {
   const auto report_twin = [&](const ZipRecord& record) {
-    name_twins = true;
+    index_->name_twins = true;
     findings->Add(Severity::kDanger, "zip-name-twins", zip::Where(record),
                   "Several records have this name. The first is read here; Python reads the last, torch either.");
   };
-  auto index = std::make_shared<Index>(Index{NameTable(records_, true), false, std::nullopt});
+  const auto first_of = [&](uint32_t twin) -> const ZipRecord& {
+    return records_[index_->folded.Find(records_[twin].name)];
+  };
   bool case_twins = false;
-  for (uint32_t i = 0; i < records_.size(); ++i) {
-    const ZipRecord& first = records_[index->folded.Insert(i)];
-    if (&first == &records_[i]) continue;
+  for (uint32_t i : twins) {
+    const ZipRecord& first = first_of(i);
     if (first.name == records_[i].name) {
       report_twin(first);
       continue;
@@ -100,16 +109,13 @@ void ZipArchive::BuildIndex(Findings* findings) {
         Severity::kDanger, "zip-case-twins", zip::Where(records_[i]),
         "The name differs from `" + zip::Where(first) + "` only by case, which torch ignores: it may read either.");
   }
-  if (case_twins) {
-    index->exact.emplace(records_, false);
-    for (uint32_t i = 0; i < records_.size(); ++i) {
-      if (index->exact->Insert(i) == i) continue;
-      // Twins of the first spelling are reported above.
-      if (records_[index->folded.Find(records_[i].name)].name != records_[i].name) report_twin(records_[i]);
-    }
+  if (!case_twins) return;
+  index_->exact.emplace(records_, false);
+  for (uint32_t i = 0; i < records_.size(); ++i) {
+    if (index_->exact->Insert(i) == i) continue;
+    // Twins of the first spelling are reported above.
+    if (first_of(i).name != records_[i].name) report_twin(records_[i]);
   }
-  index->name_twins = name_twins;
-  index_ = std::move(index);
 }
 
 const ZipRecord* ZipArchive::Find(std::string_view full_name) const {

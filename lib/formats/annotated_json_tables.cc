@@ -11,7 +11,7 @@ namespace {
 constexpr auto kDataStates = {DataState::kPresent, DataState::kMissing, DataState::kOutOfBounds, DataState::kMeta};
 constexpr auto kTensorKinds = {TensorKind::kState, TensorKind::kParameter, TensorKind::kBuffer, TensorKind::kConstant};
 constexpr auto kLayouts = {Layout::kDense,     Layout::kSparseCoo, Layout::kSparseCsr, Layout::kSparseCsc,
-                           Layout::kSparseBsr, Layout::kSparseBsc, Layout::kNested,    Layout::kSharded};
+                           Layout::kSparseBsr, Layout::kSparseBsc, Layout::kNested,    Layout::kWrapper};
 constexpr auto kPlainKinds = {PlainKind::kNone,     PlainKind::kBool,   PlainKind::kInt,
                               PlainKind::kFloat,    PlainKind::kString, PlainKind::kBytes,
                               PlainKind::kSequence, PlainKind::kEmpty,  PlainKind::kObject};
@@ -94,7 +94,7 @@ void AnnotatedJsonTables::ReadTensor(JsonRow& row, bool component) {
     for (const Component& part : model_.ComponentsOf(tensor)) {
       DataState inner = model_.components[part.tensor].data;
       if (inner != DataState::kPresent) tensor.data = inner;
-      if (tensor.layout == Layout::kSharded) break;
+      if (tensor.layout == Layout::kWrapper) break;
     }
   }
   if (state != DataState::kPresent) tensor.data = state;

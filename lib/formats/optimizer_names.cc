@@ -42,6 +42,10 @@ bool Fits(const std::vector<const Tensor*>& states, const std::vector<const Tens
 }  // namespace
 
 void NameOptimizerStates(Model& model) {
+  if (std::none_of(model.parts.begin(), model.parts.end(),
+                   [](const Part& part) { return part.kind == PartKind::kOptimizer; })) {
+    return;
+  }
   std::vector<std::vector<const Tensor*>> states(model.parts.size());
   std::vector<std::vector<const Tensor*>> parameters(model.parts.size());
   for (const Tensor& tensor : model.tensors) {

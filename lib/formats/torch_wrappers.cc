@@ -98,7 +98,7 @@ void TensorReader::ReadState(Tensor& tensor, Value state, int depth) {
 }
 
 void TensorReader::Hold(Tensor& tensor, std::span<const Component> components) {
-  tensor.layout = Layout::kSharded;
+  tensor.layout = Layout::kWrapper;
   tensor.strides = {};
   tensor.offset = 0;
   tensor.data = components.empty() ? DataState::kMissing : builder_.model().components[components.front().tensor].data;
@@ -119,7 +119,7 @@ void TensorReader::Gather(std::string_view key, Value value, int depth, std::vec
     --inside_;
     where_ = outer;
     if (!tensor) return;
-    if (tensor->layout == Layout::kSharded) {
+    if (tensor->layout == Layout::kWrapper) {
       std::vector<Component> inner(builder_.model().ComponentsOf(*tensor).begin(),
                                    builder_.model().ComponentsOf(*tensor).end());
       for (Component& component : inner) {

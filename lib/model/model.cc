@@ -11,7 +11,7 @@ std::string_view LayoutName(Layout layout) {
     case Layout::kSparseBsr: return "sparse_bsr";
     case Layout::kSparseBsc: return "sparse_bsc";
     case Layout::kNested: return "nested";
-    case Layout::kSharded:
+    case Layout::kWrapper:
       return "wrapper";  // torch's word for subclasses that hold tensors: DTensor, ShardedTensor, ...
   }
   return "strided";

@@ -37,7 +37,7 @@ struct Storage {
 
 // kDense tensors are described by shape/strides/offset over their storage. The others have `components`: the stored
 // tensors that make them up (indices, values; scales, zero_points; ...), each a kDense tensor of its own.
-enum class Layout : uint8_t { kDense, kSparseCoo, kSparseCsr, kSparseCsc, kSparseBsr, kSparseBsc, kNested, kSharded };
+enum class Layout : uint8_t { kDense, kSparseCoo, kSparseCsr, kSparseCsc, kSparseBsr, kSparseBsc, kNested, kWrapper };
 std::string_view LayoutName(Layout layout);  // "strided", "sparse_coo", ... as torch prints it, without "torch."
 
 enum class TensorKind : uint8_t { kParameter, kBuffer, kConstant, kState };

@@ -1,6 +1,7 @@
 // The state of the pickle machine while it runs, for the machine_*.cc files only; users include machine.h.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -156,13 +157,43 @@ class Machine {
       Push(Make(Kind::kTuple, 0));
       return;
     }
+    const Value* from = &stack_[first];
+    uint32_t* known = count <= kMostShared ? FindIntTuple({from, count}) : nullptr;
+    if (known != nullptr && SameInts(*known, {from, count})) {
+      const uint32_t same = *known;
+      stack_.Truncate(first);
+      Push(Make(Kind::kTuple, same));
+      return;
+    }
     const auto start = static_cast<uint32_t>(tree_.tuple_items_.size());
     Value* to = tree_.tuple_items_.Extend(count);
-    const Value* from = &stack_[first];
     for (size_t i = 0; i < count; ++i) to[i] = from[i];  // mostly a handful, for which a call of memcpy is slow
+    const auto index = static_cast<uint32_t>(tree_.tuples_.size());
     tree_.tuples_.Push({start, static_cast<uint32_t>(count)});
+    if (known != nullptr) *known = index;
     stack_.Truncate(first);
-    Push(Make(Kind::kTuple, static_cast<uint32_t>(tree_.tuples_.size() - 1)));
+    Push(Make(Kind::kTuple, index));
+  }
+
+  // Shapes and strides repeat all through a checkpoint: equal tuples of a few ints become one. A tuple cannot be told
+  // from an equal one, and ints hold nothing.
+  static constexpr size_t kMostShared = 4;
+  // Where in int_tuples_ a tuple of these values stands or would stand; null when one of them is no int.
+  uint32_t* FindIntTuple(std::span<const Value> values) {
+    uint64_t hash = values.size();
+    for (const Value& value : values) {
+      if (!value.Is(Kind::kInt)) return nullptr;
+      hash = (hash ^ static_cast<uint64_t>(value.integer)) * 0x9e3779b97f4a7c15;
+    }
+    return &int_tuples_[hash >> 56];
+  }
+  bool SameInts(uint32_t tuple, std::span<const Value> values) const {
+    if (tuple >= tree_.tuples_.size() || tree_.tuples_[tuple].count != values.size()) return false;
+    const Value* items = &tree_.tuple_items_[tree_.tuples_[tuple].first];
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (!items[i].Is(Kind::kInt) || items[i].integer != values[i].integer) return false;
+    }
+    return true;
   }
 
   bool PopMark(size_t* mark) {
@@ -201,6 +232,8 @@ class Machine {
   uint64_t total_;
   uint64_t needed_ = 0;
   uint32_t buffers_ = 0;
+
+  std::array<uint32_t, 256> int_tuples_{};  // by hash: the last tuple of a few ints; 0 is the empty tuple
 
   Pool<Value> stack_;
   Pool<uint32_t> marks_;  // heights of the stack

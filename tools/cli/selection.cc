@@ -100,6 +100,7 @@ Result<Selection> SelectTensors(const Model& model, const Arguments& arguments) 
   if (!all && !narrowing.by_part() && !any_model && !model.tensors.empty()) {
     selection.notes.push_back("no part of the file is a model by its names; every tensor is listed");
   }
+  selection.tensors.reserve(model.tensors.size());
   for (size_t i = 0; i < model.tensors.size(); ++i) {
     const Tensor& tensor = model.tensors[i];
     if (models_only && (tensor.part == kNone || model.parts[tensor.part].kind != PartKind::kModel)) continue;

@@ -9,11 +9,12 @@
 
 #include "lib/analysis/suggest.h"
 #include "lib/base/escape.h"
+#include "lib/base/threads.h"
 
 namespace pthview {
 namespace {
 
-// One line of the table, put together in place: 50,000 of them are what `list` spends its time on.
+// One line of the table, put together in place: there may be 50,000 of them.
 class Line {
  public:
   void Clear() { size_ = 0; }
@@ -97,6 +98,15 @@ struct Widths {
   size_t numel = 10;
   size_t bytes = 5;
   size_t device = 6;
+
+  void Cover(const Widths& other) {
+    name = std::max(name, other.name);
+    dtype = std::max(dtype, other.dtype);
+    shape = std::max(shape, other.shape);
+    numel = std::max(numel, other.numel);
+    bytes = std::max(bytes, other.bytes);
+    device = std::max(device, other.device);
+  }
 };
 
 size_t DigitsWithCommas(uint64_t number) {
@@ -144,6 +154,57 @@ Totals TotalsOf(const Model& model, const Selection& selection) {
   return totals;
 }
 
+// Makes room for the cells of one row.
+void Widen(Widths& widths, const Model& model, const Selection& selection, size_t i) {
+  const Tensor& tensor = model.tensors[selection.tensors[i]];
+  std::string_view name = selection.NameOf(model, i);
+  const auto width = [](std::string_view text) {
+    return IsSimple(text) ? text.size() : DisplayWidth(EscapeForTerminal(text));
+  };
+  widths.Cover({.name = width(name),
+                .dtype = DTypeName(tensor.dtype).size(),
+                .shape = ShapeWidth(tensor.shape),
+                .numel = DigitsWithCommas(static_cast<uint64_t>(tensor.numel)),
+                .bytes = DigitsWithCommas(tensor.nbytes()),
+                .device = width(tensor.device)});
+}
+
+// One row, with its end of line.
+void PutRow(Line& line, const Widths& widths, const Model& model, const Selection& selection, size_t i,
+            std::span<const std::string> hashes) {
+  const Tensor& tensor = model.tensors[selection.tensors[i]];
+  line.Clear();
+  std::string_view name = selection.NameOf(model, i);
+  if (IsSimple(name)) {
+    line.Left(name, widths.name + 2);
+  } else {
+    std::string escaped = EscapeForTerminal(name);
+    line.Left(escaped, DisplayWidth(escaped), widths.name + 2);
+  }
+  line.Left(DTypeName(tensor.dtype), widths.dtype + 2);
+  line.Shape(tensor.shape, widths.shape + 2);
+  line.Number(static_cast<uint64_t>(tensor.numel), widths.numel);
+  line.Spaces(2);
+  line.Number(tensor.nbytes(), widths.bytes);
+  line.Spaces(2);
+  line.Left(KindName(tensor.kind), 11);
+  std::string_view device = DeviceOf(tensor);
+  if (IsSimple(device)) {
+    line.Left(device, widths.device + 2);
+  } else {
+    line.Left(EscapeForTerminal(device), widths.device + 2);
+  }
+  line.Left(GradOf(tensor), hashes.empty() ? 0 : 13);
+  if (!hashes.empty()) line.Text("  " + (hashes[i].empty() ? std::string("-") : hashes[i]));
+  if (tensor.layout != Layout::kDense) line.Text(fmt::format("  {}", LayoutName(tensor.layout)));
+  if (tensor.data != DataState::kPresent) line.Text(fmt::format("  data: {}", DataStateName(tensor.data)));
+  if (tensor.same_as != kNone) line.Text("  same as " + EscapeForTerminal(model.tensors[tensor.same_as].path));
+  line.Text("\n");
+}
+
+// Rows that one thread puts together at a time; a batch of them, one for each core, is printed before the next.
+constexpr size_t kRowsAtOnce = 4096;
+
 }  // namespace
 
 std::string ShapeText(std::span<const int64_t> shape) {
@@ -154,18 +215,14 @@ std::string ShapeText(std::span<const int64_t> shape) {
 
 void PrintTensorTable(Output& out, const Style& style, const Model& model, const Selection& selection,
                       std::span<const size_t> order, std::span<const std::string> hashes) {
+  const size_t count = selection.tensors.size();
+  std::vector<Widths> parts((count + kRowsAtOnce - 1) / kRowsAtOnce);
+  ParallelFor(parts.size(), [&](size_t which) {
+    const size_t end = std::min(count, (which + 1) * kRowsAtOnce);
+    for (size_t i = which * kRowsAtOnce; i < end; ++i) Widen(parts[which], model, selection, i);
+  });
   Widths widths;
-  for (size_t i = 0; i < selection.tensors.size(); ++i) {
-    const Tensor& tensor = model.tensors[selection.tensors[i]];
-    std::string_view name = selection.NameOf(model, i);
-    widths.name = std::max(widths.name, IsSimple(name) ? name.size() : DisplayWidth(EscapeForTerminal(name)));
-    widths.dtype = std::max(widths.dtype, DTypeName(tensor.dtype).size());
-    widths.shape = std::max(widths.shape, ShapeWidth(tensor.shape));
-    widths.numel = std::max(widths.numel, DigitsWithCommas(static_cast<uint64_t>(tensor.numel)));
-    widths.bytes = std::max(widths.bytes, DigitsWithCommas(tensor.nbytes()));
-    widths.device = std::max(
-        widths.device, IsSimple(tensor.device) ? tensor.device.size() : DisplayWidth(EscapeForTerminal(tensor.device)));
-  }
+  for (const Widths& part : parts) widths.Cover(part);
   widths.name = std::min<size_t>(widths.name, 120);
   widths.shape = std::min<size_t>(widths.shape, 60);
   out << style.Bold(fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}  {:>{}}  {:<9}  {:<{}}  requires_grad{}", "name",
@@ -173,37 +230,18 @@ void PrintTensorTable(Output& out, const Style& style, const Model& model, const
                                 "bytes", widths.bytes, "kind", "device", widths.device,
                                 hashes.empty() ? "" : "  sha256"))
       << "\n";
-  Line line;
-  for (size_t i : order) {
-    const Tensor& tensor = model.tensors[selection.tensors[i]];
-    line.Clear();
-    std::string_view name = selection.NameOf(model, i);
-    if (IsSimple(name)) {
-      line.Left(name, widths.name + 2);
-    } else {
-      std::string escaped = EscapeForTerminal(name);
-      line.Left(escaped, DisplayWidth(escaped), widths.name + 2);
-    }
-    line.Left(DTypeName(tensor.dtype), widths.dtype + 2);
-    line.Shape(tensor.shape, widths.shape + 2);
-    line.Number(static_cast<uint64_t>(tensor.numel), widths.numel);
-    line.Spaces(2);
-    line.Number(tensor.nbytes(), widths.bytes);
-    line.Spaces(2);
-    line.Left(KindName(tensor.kind), 11);
-    std::string_view device = DeviceOf(tensor);
-    if (IsSimple(device)) {
-      line.Left(device, widths.device + 2);
-    } else {
-      line.Left(EscapeForTerminal(device), widths.device + 2);
-    }
-    line.Left(GradOf(tensor), hashes.empty() ? 0 : 13);
-    if (!hashes.empty()) line.Text("  " + (hashes[i].empty() ? std::string("-") : hashes[i]));
-    if (tensor.layout != Layout::kDense) line.Text(fmt::format("  {}", LayoutName(tensor.layout)));
-    if (tensor.data != DataState::kPresent) line.Text(fmt::format("  data: {}", DataStateName(tensor.data)));
-    if (tensor.same_as != kNone) line.Text("  same as " + EscapeForTerminal(model.tensors[tensor.same_as].path));
-    line.Text("\n");
-    out << line.text();
+  for (size_t begin = 0; begin < order.size();) {
+    std::span<const size_t> rows = order.subspan(begin, std::min(order.size() - begin, kRowsAtOnce * Cores()));
+    std::vector<std::string> texts((rows.size() + kRowsAtOnce - 1) / kRowsAtOnce);
+    ParallelFor(texts.size(), [&](size_t which) {
+      Line line;
+      for (size_t i : rows.subspan(which * kRowsAtOnce, std::min(kRowsAtOnce, rows.size() - which * kRowsAtOnce))) {
+        PutRow(line, widths, model, selection, i, hashes);
+        texts[which] += line.text();
+      }
+    });
+    for (const std::string& text : texts) out << text;
+    begin += rows.size();
   }
   Totals totals = TotalsOf(model, selection);
   out << style.Bold(fmt::format("{} tensor{}, {} parameters, {}", WithCommas(selection.tensors.size()),

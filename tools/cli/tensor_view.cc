@@ -45,8 +45,8 @@ void ViewTensor(const Model& model, const Tensor& tensor, size_t most_parts, Ten
     view->note = parts.error().message;
   }
   view->parts = ComponentParts(model, tensor, most_parts);
-  if (tensor.layout == Layout::kSharded) view->note = "it has no values of its own: it is made of what follows";
-  if (tensor.layout == Layout::kNested || tensor.layout == Layout::kSharded) return;
+  if (tensor.layout == Layout::kWrapper) view->note = "it has no values of its own: it is made of what follows";
+  if (tensor.layout == Layout::kNested || tensor.layout == Layout::kWrapper) return;
   auto dense = DenseCopy(model, tensor);
   if (!dense) {
     view->note = "no dense values: " + dense.error().message;

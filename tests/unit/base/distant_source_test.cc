@@ -137,6 +137,7 @@ TEST(DistantSource, ErrorsAndEndsAreReported) {
 TEST(DistantSource, ThreadsShareIt) {
   File file(2000 * kBlock);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::atomic<int> right{0};
   for (uint64_t t = 0; t < 4; ++t) {
     threads.emplace_back([&, t] {

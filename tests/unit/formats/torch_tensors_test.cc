@@ -190,7 +190,6 @@ TEST(TorchTensors, FunctionThatRebuildsItselfEnds) {
 
 TEST(TorchTensors, StoragesInStoragesEnd) {
   Code storage = StorageCode("FloatStorage", "f", 6);
-  Code type = Global("torch.storage", "TypedStorage");
   Code deep;
   for (int i = 0; i < 300000; ++i) deep += Global("torch", "FloatStorage") + "(";
   deep += storage;

@@ -65,7 +65,7 @@ TEST(TorchWrappers, DTensorOfAnOlderTorch) {
   Model model = Open(OldDTensor({4, 3}, Floats({2, 3}, {3, 1}), {Replicate(), Shard(-2)}, List({Int(0), Int(1)})));
   const Tensor* tensor = FindTensor(model, "t");
   ASSERT_NE(tensor, nullptr);
-  EXPECT_EQ(tensor->layout, Layout::kSharded);
+  EXPECT_EQ(tensor->layout, Layout::kWrapper);
   EXPECT_EQ(tensor->class_name, "torch.distributed._tensor.api.DTensor");
   EXPECT_EQ(tensor->requires_grad, true);
   ASSERT_EQ(model.ComponentsOf(*tensor).size(), 1U);
@@ -136,7 +136,7 @@ TEST(TorchWrappers, ReplicatedDTensorIsItsLocalTensor) {
   EXPECT_FALSE(Noted(model, "shard"));
   Model summand = Open(
       OldDTensor({2, 3}, Floats({2, 3}, {3, 1}), {NewObject(Global(kPlacements, "_Partial")), Replicate()}, None()));
-  EXPECT_EQ(FindTensor(summand, "t")->layout, Layout::kSharded) << "one of several summands is not the tensor";
+  EXPECT_EQ(FindTensor(summand, "t")->layout, Layout::kWrapper) << "one of several summands is not the tensor";
 }
 
 TEST(TorchWrappers, DTensorWithoutAnythingInside) {

@@ -108,9 +108,22 @@ TEST(MachineTest, TheBaseIsAddedToTheByte) {
   EXPECT_NE(tree.error().message.find("1001"), std::string::npos);
 }
 
+TEST(MachineTest, EqualTuplesOfIntsAreOne) {
+  // ((4, 5), (4, 5), (5, 4), (True, 5), (4,))
+  auto tree = ReadText("((K\x04K\x05tK\x04K\x05\x86K\x05K\x04\x86\x88K\x05\x86K\x04\x85t.");
+  ASSERT_TRUE(tree) << tree.error().message;
+  auto items = tree->Sequence(tree->root);
+  ASSERT_EQ(items.size(), 5U);
+  EXPECT_EQ(items[0].index, items[1].index);
+  for (size_t i = 2; i < items.size(); ++i) EXPECT_NE(items[0].index, items[i].index) << i;
+  EXPECT_EQ(tree->Sequence(items[2])[0].integer, 5);
+  EXPECT_TRUE(tree->Sequence(items[3])[0].Is(Kind::kBool));
+  EXPECT_EQ(tree->Sequence(items[4]).size(), 1U);
+}
+
 TEST(MachineTest, DepthDoesNotMatter) {
   EXPECT_TRUE(ReadText(std::string(2'000'000, ']') + "."));
-  EXPECT_FALSE(ReadText(std::string(10'000'000, '(') + "."));
+  EXPECT_FALSE(ReadText(std::string(10'000'000, '(') + "."));  // NOLINT(bugprone-string-constructor)
   constexpr size_t kDepth = 1'000'000;
   // [[[...]]]
   auto lists = ReadText(std::string(kDepth, ']') + std::string(kDepth - 1, 'a') + ".");

@@ -80,7 +80,7 @@ TEST(TensorJson, SparseTensorsComeDenseWithTheirParts) {
   ASSERT_EQ(document["parts"].size(), 2U);
   EXPECT_EQ(document["parts"][0]["name"], "indices");
   EXPECT_EQ(document["parts"][0]["values"], Json::parse("[0, 1]"));
-  fixture.model.tensors[index].layout = Layout::kSharded;
+  fixture.model.tensors[index].layout = Layout::kWrapper;
   document = Get(fixture, index);
   EXPECT_EQ(document["values"], Json::array());
   EXPECT_FALSE(document["error"].is_null());
