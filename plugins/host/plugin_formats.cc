@@ -115,6 +115,7 @@ Result<Model> OpenWith(const Plugin& plugin, OpenContext& context, const OpenOpt
                        [&](std::string_view bytes) { return answer.Take(bytes); }));
   if (answer.message.has_failure()) return ToError(answer.message.failure());
   std::vector<NamedFile> named;
+  named.reserve(files.size());
   for (const RequestFile& file : files) named.push_back({file.path, nullptr});
   named[0].source = std::move(context.source);
   context.findings.Add(Severity::kInfo, "plugin", "",
@@ -142,7 +143,8 @@ std::optional<Result<Model>> Open(OpenContext& context, const OpenOptions& optio
     auto model = OpenWith(*candidate.plugin, context, options, show_progress);
     if (model) return model;
     Error error = std::move(model).error();
-    if (error.code == ErrorCode::kUnrecognized) continue;
+    // A plug-in whose model was refused has had the source: nobody else can open it any more.
+    if (error.code == ErrorCode::kUnrecognized && context.source != nullptr) continue;
     error.message = fmt::format("plug-in {}: {}", candidate.plugin->manifest.name, error.message);
     if (error.hint.empty()) error.hint = fmt::format("the plug-in is in {}", candidate.plugin->folder);
     return Result<Model>(std::move(error));

@@ -98,7 +98,7 @@ Result<Selection> SelectTensors(const Model& model, const Arguments& arguments) 
                                      [](const Part& part) { return part.kind == PartKind::kModel; });
   const bool models_only = !all && !narrowing.by_part() && any_model;
   if (!all && !narrowing.by_part() && !any_model && !model.tensors.empty()) {
-    selection.notes.push_back("no part of the file is a model by its names; every tensor is listed");
+    selection.notes.emplace_back("no part of the file is a model by its names; every tensor is listed");
   }
   selection.tensors.reserve(model.tensors.size());
   for (size_t i = 0; i < model.tensors.size(); ++i) {
