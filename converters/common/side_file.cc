@@ -7,9 +7,24 @@
 
 namespace pthview {
 
+namespace {
+
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kWorthAPage = uint64_t{64} << 10;
+
+// The first place from `end` on for a range that is copied as it is. Where pages of the source fall on pages of the
+// side file the kernel copies whole ones, which is as fast as `cp` and up to twice as fast as any other way.
+uint64_t PlaceAfter(uint64_t end, const ByteRange& range, bool copied) {
+  const uint64_t aligned = (end + kSideFileAlignment - 1) / kSideFileAlignment * kSideFileAlignment;
+  if (!copied || range.nbytes < kWorthAPage || range.offset % kSideFileAlignment != 0) return aligned;
+  return aligned + (range.offset - aligned) % kPage;
+}
+
+}  // namespace
+
 uint64_t SideLayout::Append(Piece piece) {
   if (piece.range.nbytes == 0) return 0;
-  piece.at = (end_ + kSideFileAlignment - 1) / kSideFileAlignment * kSideFileAlignment;
+  piece.at = PlaceAfter(end_, piece.range, piece.gathered == nullptr);
   end_ = piece.at + piece.range.nbytes;
   pieces_.push_back(piece);
   return piece.at;
@@ -26,7 +41,7 @@ uint64_t SideLayout::PlaceGathered(const Tensor& tensor, uint64_t nbytes) {
 }
 
 Status SideLayout::Write(const Model& model, OutputFile& out, Progress* progress) const {
-  static constexpr char kZeros[kSideFileAlignment] = {};
+  static constexpr char kZeros[kPage + kSideFileAlignment] = {};
   for (size_t i = 0; i < pieces_.size();) {
     const Piece& piece = pieces_[i++];
     PTHVIEW_TRY(out.Write(std::string_view(kZeros, piece.at - out.position())));

@@ -1,4 +1,5 @@
-// A side file: the raw bytes of tensors or storages, one after the other, each at a multiple of 64.
+// A side file: the raw bytes of tensors or storages, one after the other, each at a multiple of 64; large ones stand on
+// their page as they do in the source, with up to a page of zeros before them.
 #pragma once
 
 #include <cstdint>

@@ -25,6 +25,7 @@ namespace {
 constexpr size_t kBufferSize = size_t{1} << 18;
 constexpr uint64_t kCopyChunk = uint64_t{64} << 20;  // between two looks at Ctrl-C
 constexpr size_t kReadChunk = size_t{1} << 20;
+constexpr uint64_t kPage = 4096;
 
 // Paths of the temporaries that exist, where a signal handler can read them: no allocation, no locks.
 enum SlotState : int { kFree, kClaimed, kInUse };
@@ -168,16 +169,20 @@ OutputFile::~OutputFile() {
   }
 }
 
-Status OutputFile::Flush() {
-  std::string_view rest = buffer_;
-  while (!rest.empty()) {
-    ssize_t written = ::write(fd_, rest.data(), rest.size());
+Status OutputFile::WriteThrough(std::string_view bytes) {
+  while (!bytes.empty()) {
+    ssize_t written = ::write(fd_, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;
       return OsError(target_, "cannot write", errno);
     }
-    rest.remove_prefix(static_cast<size_t>(written));
+    bytes.remove_prefix(static_cast<size_t>(written));
   }
+  return Ok();
+}
+
+Status OutputFile::Flush() {
+  PTHVIEW_TRY(WriteThrough(buffer_));
   buffer_.clear();
   return Ok();
 }
@@ -203,10 +208,13 @@ Status OutputFile::CopyFrom(const ByteSource& source, uint64_t offset, uint64_t 
     error.offset = offset;
     return error;
   }
-  // What the kernel copies itself must come after what is still in our buffer.
-  bool in_kernel = source.descriptor() >= 0 && length >= kBufferSize;
+  // What goes past our buffer must come after what is still in it.
+  const bool past_buffer = length >= kBufferSize;
+  if (past_buffer) PTHVIEW_TRY(Flush());
+  // The kernel copies page by page. Where pages of one file do not fall on pages of the other it handles each twice,
+  // and blocks that end where the output's own blocks do are faster.
+  bool in_kernel = past_buffer && source.descriptor() >= 0 && offset % kPage == position_ % kPage;
   bool copy_file_range_works = in_kernel;
-  if (in_kernel) PTHVIEW_TRY(Flush());
   std::vector<std::byte> block;
   while (length > 0) {
     if (Progress::Interrupted()) return Error{ErrorCode::kInterrupted, "interrupted"};
@@ -234,9 +242,14 @@ Status OutputFile::CopyFrom(const ByteSource& source, uint64_t offset, uint64_t 
       }
       continue;
     }
-    block.resize(static_cast<size_t>(std::min<uint64_t>(length, kReadChunk)));
+    block.resize(static_cast<size_t>(std::min<uint64_t>(length, kReadChunk - position_ % kReadChunk)));
     PTHVIEW_TRY(source.ReadAt(offset, block));
-    PTHVIEW_TRY(Write(std::span<const std::byte>(block)));
+    if (past_buffer) {
+      PTHVIEW_TRY(WriteThrough({reinterpret_cast<const char*>(block.data()), block.size()}));
+      position_ += block.size();
+    } else {
+      PTHVIEW_TRY(Write(std::span<const std::byte>(block)));
+    }
     offset += block.size();
     length -= block.size();
   }

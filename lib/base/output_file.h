@@ -41,6 +41,7 @@ class OutputFile {
 
  private:
   OutputFile() = default;
+  Status WriteThrough(std::string_view bytes);
   Status Flush();
   int fd_ = -1;
   int slot_ = -1;  // in the table that RemoveTemporaries reads

@@ -141,16 +141,17 @@ TEST(OutputFile, CopiesFromFilesAndMemory) {
   auto file = OutputFile::Create(folder / "out.bin", false);
   ASSERT_TRUE(file);
   ASSERT_TRUE(file->Write(std::string_view("head")));
-  ASSERT_TRUE(file->CopyFrom(**source, 3, content.size() - 3));  // inside the kernel
+  ASSERT_TRUE(file->CopyFrom(**source, 4, content.size() - 4));  // page on page: inside the kernel
+  ASSERT_TRUE(file->CopyFrom(**source, 3, content.size() - 3));  // in blocks
   ASSERT_TRUE(file->Write(std::string_view("middle")));
   ASSERT_TRUE(file->CopyFrom(**source, 5, 100));  // small: through the buffer
   ASSERT_TRUE(file->CopyFrom(*memory, 1, content.size() - 1));
   ASSERT_TRUE(file->CopyFrom(*memory, content.size(), 0));
-  EXPECT_EQ(file->position(), 4 + content.size() - 3 + 6 + 100 + content.size() - 1);
+  EXPECT_EQ(file->position(), 4 + content.size() - 4 + content.size() - 3 + 6 + 100 + content.size() - 1);
   ASSERT_TRUE(file->Commit());
   // No EXPECT_EQ: it would print megabytes.
   EXPECT_TRUE(ReadText(folder / "out.bin") ==
-              "head" + content.substr(3) + "middle" + content.substr(5, 100) + content.substr(1));
+              "head" + content.substr(4) + content.substr(3) + "middle" + content.substr(5, 100) + content.substr(1));
 }
 
 TEST(OutputFile, CopyFromAShortSourceIsTruncated) {
