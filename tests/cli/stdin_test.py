@@ -45,7 +45,7 @@ class StandardInput(Case):
         """What is piped goes to TMPDIR, and not into memory: under a limit that its bytes alone would break."""
         spool = WORLD.folder / "spool2"
         spool.mkdir(exist_ok=True)
-        size = 64 << 20
+        size = 256 << 20  # half of it is more than a sanitizer takes for itself
         with subprocess.Popen([WORLD.pthview, "list", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
                               env={**os.environ, "TMPDIR": str(spool)}) as process:
             process.stdin.write(bytes(size))
