@@ -138,9 +138,10 @@ class Server::Http : public httplib::Server {
 
   bool Stop() {
     stopping_ = true;
+    // Pages that read learn that the server ends; only then the library, which cuts every answer under way short.
     events_->Stop();
+    events_->WaitUntilLeft(std::chrono::milliseconds(200));
     stop();
-    events_->WaitUntilLeft(std::chrono::milliseconds(100));  // pages that read learn that the server ends
     connections_.StopAll();
     return connections_.WaitUntilEmpty(std::chrono::milliseconds(400));
   }
