@@ -7,6 +7,7 @@
 
 #include "converters/onnx/attributes.h"
 #include "converters/onnx/wire.h"
+#include "lib/base/text_hash.h"
 
 namespace pthview {
 namespace {
@@ -28,7 +29,7 @@ void SetValueInfo(std::string name, ValueInfoProto& info) {
 }
 
 void SetAttributes(const Node& node, NodeProto& proto) {
-  std::unordered_set<std::string> names;
+  std::unordered_set<std::string, TextHash> names;
   for (const Attribute& attribute : node.attributes) {
     std::string name = ValidUtf8(attribute.name);
     if (name.empty() || !names.insert(name).second) continue;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/dtype.h"
+#include "lib/base/text_hash.h"
 
 namespace pthview {
 namespace {
@@ -36,7 +37,7 @@ Initializers::Initializers(const Model& model, std::span<const Index> tensors, U
     : model_(model), of_tensor_(model.tensors.size()), selected_(model.tensors.size()), names_(names) {
   rows_.reserve(tensors.size());
   // Tensors that share a name are all called by their paths, as `pthview list` calls them.
-  std::unordered_map<std::string_view, bool> shared;
+  std::unordered_map<std::string_view, bool, TextHash> shared;
   for (Index index : tensors) {
     auto [at, is_new] = shared.try_emplace(model.tensors[index].name, false);
     if (!is_new) at->second = true;

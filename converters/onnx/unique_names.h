@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "lib/base/text_hash.h"
+
 namespace pthview {
 
 class UniqueNames {
@@ -16,8 +18,8 @@ class UniqueNames {
   bool TryClaim(const std::string& name) { return !name.empty() && taken_.insert(name).second; }
 
  private:
-  std::unordered_set<std::string> taken_;
-  std::unordered_map<std::string, size_t> numbers_;  // the last one given for a name that was taken
+  std::unordered_set<std::string, TextHash> taken_;
+  std::unordered_map<std::string, size_t, TextHash> numbers_;  // the last one given for a name that was taken
 };
 
 // Text from a model as a protobuf string may hold it: bytes that are not UTF-8 in escaped form.

@@ -8,6 +8,7 @@
 
 #include "lib/analysis/module_tree.h"
 #include "lib/analysis/structure.h"
+#include "lib/base/text_hash.h"
 
 namespace pthview {
 namespace {
@@ -170,7 +171,7 @@ class GraphBuilder {
   Model& model_;
   std::vector<Index> first_tensor_;  // of each module, its own or below it; kNone: it has none
   std::deque<Body> bodies_;
-  std::unordered_set<std::string_view> names_;  // of the children of the container being filled
+  std::unordered_set<std::string_view, TextHash> names_;  // of the children of the container being filled
   size_t chain_ = 0;
   Index current_ = 0;
 };

@@ -1,9 +1,10 @@
 #include "lib/analysis/module_tree.h"
 
 #include <algorithm>
-#include <functional>
 #include <string>
 #include <unordered_map>
+
+#include "lib/base/text_hash.h"
 
 namespace pthview {
 namespace {
@@ -20,9 +21,8 @@ struct Step {
 };
 
 struct StepHash {
-  size_t operator()(const Step& step) const {
-    return std::hash<std::string_view>{}(step.name) ^ (size_t{step.parent} * 0x9e3779b97f4a7c15U);
-  }
+  TextHash hash;
+  size_t operator()(const Step& step) const { return hash(step.name) ^ hash(uint64_t{step.parent}); }
 };
 
 // The text of a name that is one quoted key and nothing else.

@@ -11,6 +11,7 @@
 
 #include "lib/analysis/scan.h"
 #include "lib/base/source.h"
+#include "lib/base/text_hash.h"
 #include "lib/pickle/pool.h"
 
 namespace pthview {
@@ -119,7 +120,7 @@ class PickleScanner {
   ScanWindow window_;
   std::vector<CodeUse> rows_;
   std::vector<bool> is_getattr_;  // of each row
-  std::unordered_map<std::string, size_t> row_of_;
+  std::unordered_map<std::string, size_t, TextHash> row_of_;
   uint64_t dropped_ = 0;
   size_t plausible_ = 0;
   std::unordered_map<uint64_t, Text> texts_;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 
 namespace pthview {
 namespace {
@@ -103,7 +104,7 @@ class Rows {
 
  private:
   std::vector<CodeUse> rows_;
-  std::unordered_map<std::string, size_t> index_;
+  std::unordered_map<std::string, size_t, TextHash> index_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/base/text_hash.h"
 #include "lib/container/zip.h"
 
 namespace pthview {
@@ -30,12 +31,12 @@ class NameTable {
     uint32_t tag = 0;  // upper half of the hash, so that few names are compared
     uint32_t record = kNone;
   };
-  uint64_t Hash(std::string_view name) const;
+  uint64_t HashOf(std::string_view name) const;
   size_t Probe(std::string_view name, uint64_t hash) const;
 
   std::span<const ZipRecord> records_;
   bool fold_;
-  uint64_t seed_;
+  TextHash hash_;
   std::vector<Slot> slots_;
 };
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/formats/torch_values.h"
 
 namespace pthview {
@@ -162,7 +163,7 @@ class Reader {
   // Its state is (dtype, layout, requires_grad, memory format, pinned), or the same as a dict.
   void ReadProperties(Value properties, DcpTensor* tensor) {
     if (!properties.Is(Kind::kObject)) return;
-    auto items = tree_.Sequence(tree_.ObjectOf(properties).state);
+    auto items = tree_.StateItemsOf(tree_.ObjectOf(properties));
     const Value* dtype = items.empty() ? Attribute(properties, "dtype") : items.data();
     const Value* grad = items.size() > 2 ? items.data() + 2 : Attribute(properties, "requires_grad");
     if (dtype != nullptr && dtype->Is(Kind::kGlobal)) tensor->dtype = file_.meanings[dtype->index].dtype;
@@ -177,8 +178,8 @@ class Reader {
   const Tree& tree_;
   TorchValues values_;
   Findings& findings_;
-  std::unordered_map<std::string, DcpSlice> places_;
-  std::unordered_map<std::string, std::string> section_of_;
+  std::unordered_map<std::string, DcpSlice, TextHash> places_;
+  std::unordered_map<std::string, std::string, TextHash> section_of_;
   DcpMetadata result_;
 };
 

@@ -6,6 +6,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "lib/base/text_hash.h"
+
 namespace pthview {
 namespace {
 
@@ -158,7 +160,7 @@ Result<nlohmann::json> JsonText::ParseHere() {
 Result<std::vector<JsonMember>> JsonText::Members() {
   Seek(0);
   std::vector<JsonMember> members;
-  std::unordered_set<std::string> keys;
+  std::unordered_set<std::string, TextHash> keys;
   if (SkipSpace() != '{') return Wrong("a JSON object should begin here");
   ++next_;
   if (SkipSpace() == '}') {

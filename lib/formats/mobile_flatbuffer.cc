@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/container/flatbuffer.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
@@ -267,7 +268,7 @@ class MobileFile {
 
   // The operators that any function calls, each once.
   void ReadOperators() {
-    std::unordered_set<std::string> seen;
+    std::unordered_set<std::string, TextHash> seen;
     for (uint32_t i = 0; i < values_.size(); ++i) {
       ValueType type;
       FlatTable value = ValueAt(i, &type);

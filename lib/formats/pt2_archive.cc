@@ -24,6 +24,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/container/zip_names.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
@@ -97,7 +98,7 @@ class Pt2Archive {
   // The names of models in the order in which anything of theirs stands.
   std::vector<std::string> ModelNames() {
     std::vector<std::string> names;
-    std::unordered_set<std::string_view> seen;
+    std::unordered_set<std::string_view, TextHash> seen;
     auto add = [&](std::string_view name, std::string_view folder, std::string_view end) {
       if (!name.starts_with(folder) || !name.ends_with(end) || name.size() <= folder.size() + end.size()) return;
       name = name.substr(folder.size(), name.size() - folder.size() - end.size());

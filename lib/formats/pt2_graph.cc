@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/formats/pt2_modules.h"
 #include "lib/formats/pt2_schema.h"
 #include "lib/model/path.h"
@@ -79,9 +80,9 @@ class ProgramReader {
   // A graph under construction.
   struct Scope {
     Graph graph;
-    std::unordered_map<std::string_view, Json> types;    // tensor_values
-    std::unordered_map<std::string_view, Index> values;  // what a name means now
-    std::unordered_map<std::string, size_t> names;       // of values and nodes, how often
+    std::unordered_map<std::string_view, Json, TextHash> types;    // tensor_values
+    std::unordered_map<std::string_view, Index, TextHash> values;  // what a name means now
+    std::unordered_map<std::string, size_t, TextHash> names;       // of values and nodes, how often
     Index absent = kNone;
     int depth = 0;
   };
@@ -262,8 +263,8 @@ class ProgramReader {
   ModelBuilder& builder_;
   Model& model_;
   ExportModules modules_;
-  std::unordered_map<std::string_view, Index> tensors_;  // by name
-  std::unordered_map<std::string_view, Index> weights_;  // by the graph's name for them
+  std::unordered_map<std::string_view, Index, TextHash> tensors_;  // by name
+  std::unordered_map<std::string_view, Index, TextHash> weights_;  // by the graph's name for them
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "lib/base/text_hash.h"
 #include "lib/model/builder.h"
 
 namespace pthview {
@@ -26,8 +27,8 @@ class ExportModules {
 
   ModelBuilder& builder_;
   Index part_;
-  std::unordered_map<std::string, Index> stacks_;
-  std::unordered_map<std::string_view, Index> modules_;  // by path
+  std::unordered_map<std::string, Index, TextHash> stacks_;
+  std::unordered_map<std::string_view, Index, TextHash> modules_;  // by path
 };
 
 }  // namespace pthview

@@ -16,6 +16,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/safetensors_header.h"
@@ -146,7 +147,7 @@ class Reader {
   uint64_t size_;  // bytes from there on
   std::string path_;
   std::vector<int64_t> shape_;
-  std::unordered_set<std::string_view> names_;
+  std::unordered_set<std::string_view, TextHash> names_;
 };
 
 Result<Model> Open(OpenContext context, const OpenOptions&) {

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/formats/script_source.h"
 
 namespace pthview {
@@ -65,8 +66,8 @@ class Sources {
   std::string folder_;
   ModelBuilder& builder_;
   uint64_t read_ = 0;
-  std::unordered_set<std::string> read_qualifiers_;  // `__torch__.torch.nn.modules.conv`
-  std::unordered_map<std::string, ScriptClass> classes_;
+  std::unordered_set<std::string, TextHash> read_qualifiers_;  // `__torch__.torch.nn.modules.conv`
+  std::unordered_map<std::string, ScriptClass, TextHash> classes_;
 };
 
 // `names` are sorted.

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/base/url.h"
 #include "lib/formats/folder.h"
 #include "lib/formats/format.h"
@@ -104,7 +105,7 @@ class Reader {
     }
     size_t first = builder_.model().tensors.size();
     Merge(builder_, std::move(*model), {.part = 0});
-    std::unordered_set<std::string> there;
+    std::unordered_set<std::string, TextHash> there;
     const auto& tensors = builder_.model().tensors;
     for (size_t i = first; i < tensors.size(); ++i) there.emplace(tensors[i].path);
     size_t known = 0;

@@ -18,6 +18,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/checked.h"
 #include "lib/base/distant_source.h"
+#include "lib/base/text_hash.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/torch_file.h"
@@ -263,10 +264,10 @@ class LegacyReader {
   uint64_t last_numel_ = 0;  // where the last one stood
   bool assumed_ = false;     // that each storage has as many elements as the pickle says
   std::vector<std::optional<StorageId>> ids_;
-  std::unordered_map<std::string_view, size_t> by_key_;
+  std::unordered_map<std::string_view, size_t, TextHash> by_key_;
   std::vector<Place> places_;  // by the first id that names the key
   bool any_located_ = false;
-  std::unordered_map<std::string, Index> views_;
+  std::unordered_map<std::string, Index, TextHash> views_;
 };
 
 int Match(const OpenContext& context) { return IsLegacyMagic(context.head) ? 95 : 0; }

@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/container/zip_names.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
@@ -47,7 +48,7 @@ class Package {
 
   void Read() {
     std::vector<std::string> scripts;
-    std::unordered_set<std::string_view> seen;
+    std::unordered_set<std::string_view, TextHash> seen;
     for (const ZipRecord& record : zip_.records()) {
       std::string_view name = NameInPrefix(zip_, record.name).value_or("");
       if (!name.ends_with(".pkl") || seen.size() >= kMaxResources || !seen.insert(name).second) continue;
@@ -133,7 +134,8 @@ class Package {
   const ZipArchive& zip_;
   ZipStorages storages_;
   WorkBudget budget_;
-  std::unordered_map<std::string, std::string> script_paths_;  // script id -> path of the resource that names it
+  std::unordered_map<std::string, std::string, TextHash>
+      script_paths_;  // script id -> path of the resource that names it
 };
 
 Result<Model> Open(OpenContext context, const OpenOptions&) {

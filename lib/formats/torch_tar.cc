@@ -20,6 +20,7 @@
 #include "lib/base/bytes.h"
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/container/slice_source.h"
 #include "lib/container/tar.h"
 #include "lib/formats/format.h"
@@ -237,8 +238,8 @@ class TarFile {
   Index source_;
   std::shared_ptr<const ByteSource> archive_;
   std::vector<TarMember> members_;
-  std::unordered_map<std::string, StorageRow> storages_;
-  std::unordered_map<std::string, TensorRow> tensors_;
+  std::unordered_map<std::string, StorageRow, TextHash> storages_;
+  std::unordered_map<std::string, TensorRow, TextHash> tensors_;
 };
 
 int Match(const OpenContext& context) {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lib/base/text_hash.h"
 #include "lib/formats/torch_tensors.h"
 #include "lib/pickle/value.h"
 
@@ -69,6 +70,7 @@ class TorchValues {
 
   const TorchPickle& file_;
   const pickle::Tree& tree_;
+  TextHash hash_;
   std::deque<std::vector<pickle::Pair>> made_;  // pairs that had to be put together
   std::unordered_map<uint64_t, std::optional<std::span<const pickle::Pair>>> known_;  // answers of Pairs, by identity
 };

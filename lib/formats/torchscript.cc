@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/container/zip_names.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
@@ -45,9 +46,9 @@ class ScriptArchive {
   ScriptArchive(ModelBuilder& builder, Index source, const ZipArchive& zip)
       : builder_(builder), zip_(zip), storages_(builder, source, zip) {}
 
-  Status Read() {
+  Status Read(std::optional<EarlyPickle> early) {
     if (zip_.FindInPrefix("data.pkl") != nullptr) {
-      PTHVIEW_ASSIGN(TorchPickle file, LoadZipPickle(builder_, storages_, "data.pkl", "data/", 0));
+      PTHVIEW_ASSIGN(TorchPickle file, LoadZipPickle(builder_, storages_, "data.pkl", "data/", 0, std::move(early)));
       WalkTorchPickle(file, MakeNestedReader(builder_), builder_, {.part_kind = PartKind::kModel});
     } else {
       builder_.model().parts.push_back({.kind = PartKind::kModel});
@@ -78,7 +79,7 @@ class ScriptArchive {
   // Pickles that some exporters put beside the module: traced_inputs.pkl.
   void ReadFurther() {
     static constexpr std::string_view kKnown[] = {"data", "constants", "bytecode", "mobile_debug_handles"};
-    std::unordered_set<std::string_view> seen(std::begin(kKnown), std::end(kKnown));
+    std::unordered_set<std::string_view, TextHash> seen(std::begin(kKnown), std::end(kKnown));
     for (const ZipRecord& record : zip_.records()) {
       if (seen.size() >= std::size(kKnown) + kMaxFurther) return;
       std::string_view name = NameInPrefix(zip_, record.name).value_or("");
@@ -99,7 +100,7 @@ class ScriptArchive {
       return;
     }
     const pickle::Tree& tree = file->tree;
-    std::unordered_set<std::string> seen;
+    std::unordered_set<std::string, TextHash> seen;
     for (Value function : tree.Sequence(tree.root)) {
       if (function.Is(Kind::kInt)) bytecode_version_ = function.integer;
       auto pair = tree.Sequence(function);
@@ -130,7 +131,7 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   const ZipArchive& zip = *context.zip;
   Index source = builder.AddSource(std::move(context.source));
   ScriptArchive archive(builder, source, zip);
-  PTHVIEW_TRY(archive.Read());
+  PTHVIEW_TRY(archive.Read(std::move(context.pickle)));
   Model& model = builder.model();
   std::string version = RecordText(zip, ".data/version");
   if (version.empty()) version = RecordText(zip, "version");

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "lib/base/text_hash.h"
 #include "lib/container/zip.h"
 #include "lib/formats/torch_storages.h"
 #include "lib/model/builder.h"
@@ -41,7 +42,7 @@ class ZipStorages {
   bool big_endian_ = false;
   std::vector<Index> of_record_;
   size_t guess_ = 0;  // where the next record probably stands
-  std::unordered_map<std::string, Index> missing_;
+  std::unordered_map<std::string, Index, TextHash> missing_;
 };
 
 // The text of a small record (`version`, `byteorder`) without the white space at its end; empty when there is none.

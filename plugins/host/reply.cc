@@ -12,6 +12,7 @@
 #include <google/protobuf/stubs/logging.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/model/builder.h"
 #include "lib/model/path.h"
 #include "plugins/host/json_wire.h"
@@ -256,8 +257,8 @@ class ReplyReader {
   std::vector<Index> sources_;               // by file
   std::unordered_set<uint32_t> unreadable_;  // files
   std::map<std::tuple<uint32_t, uint64_t, uint64_t>, Index> storages_;
-  std::unordered_map<std::string, Index> modules_;  // by part and path
-  std::unordered_set<std::string_view> paths_;
+  std::unordered_map<std::string, Index, TextHash> modules_;  // by part and path
+  std::unordered_set<std::string_view, TextHash> paths_;
 };
 
 }  // namespace

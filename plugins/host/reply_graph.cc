@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 
 namespace pthview::plugins {
 namespace {
@@ -115,7 +116,7 @@ class GraphReader {
   }
 
   void CheckSsa(const Graph& graph, bool is_block) {
-    std::unordered_set<std::string_view> names;
+    std::unordered_set<std::string_view, TextHash> names;
     for (const GraphValue& value : graph.values) {
       if (!value.name.empty() && !names.insert(value.name).second) return Break("two values have one name");
     }

@@ -10,6 +10,7 @@
 #include "lib/analysis/structure.h"
 #include "lib/base/escape.h"
 #include "lib/base/named_source.h"
+#include "lib/base/text_hash.h"
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
@@ -131,7 +132,7 @@ class TensorAttributes {
   }
 
  private:
-  std::unordered_set<std::string_view> paths_;
+  std::unordered_set<std::string_view, TextHash> paths_;
 };
 
 void PrintMetadata(Output& out, const Model& model, const Narrowing& narrowing) {

@@ -7,6 +7,7 @@
 
 #include "lib/analysis/glob.h"
 #include "lib/analysis/suggest.h"
+#include "lib/base/text_hash.h"
 
 namespace pthview {
 namespace {
@@ -27,7 +28,7 @@ void FindCollisions(const Model& model, Selection& selection) {
     return model.tensors[i].part != model.tensors[selection.tensors.front()].part;
   });
   if (!several) return;
-  std::unordered_map<std::string_view, std::pair<Index, bool>>
+  std::unordered_map<std::string_view, std::pair<Index, bool>, TextHash>
       parts;  // name: its first part, and whether others have it
   parts.reserve(selection.tensors.size());
   for (Index i : selection.tensors) {

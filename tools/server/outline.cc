@@ -1,9 +1,10 @@
 #include "tools/server/outline.h"
 
 #include <algorithm>
-#include <functional>
 #include <unordered_map>
 #include <utility>
+
+#include "lib/base/text_hash.h"
 
 namespace pthview::server {
 namespace {
@@ -14,7 +15,8 @@ struct Child {
   bool operator==(const Child&) const = default;
 };
 struct ChildHash {
-  size_t operator()(const Child& child) const { return std::hash<std::string_view>{}(child.name) * 31 + child.parent; }
+  TextHash hash;
+  size_t operator()(const Child& child) const { return hash(child.name) ^ hash(uint64_t{child.parent}); }
 };
 
 class Builder {
