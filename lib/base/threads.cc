@@ -29,4 +29,8 @@ void ParallelFor(size_t count, const std::function<void(size_t)>& work) {
   for (std::thread& thread : threads) thread.join();
 }
 
+void InParallel(const std::function<void()>& here, const std::function<void()>& there) {
+  ParallelFor(2, [&](size_t which) { which == 0 ? here() : there(); });
+}
+
 }  // namespace pthview

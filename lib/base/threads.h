@@ -13,4 +13,7 @@ size_t Cores();
 // none for count <= 1).
 void ParallelFor(size_t count, const std::function<void(size_t)>& work);
 
+// Calls both, at once where there are two cores, and returns when both have.
+void InParallel(const std::function<void()>& here, const std::function<void()>& there);
+
 }  // namespace pthview

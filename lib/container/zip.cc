@@ -44,7 +44,7 @@ bool LooksLikeZip(std::span<const std::byte> head) {
   return signature == zip::kLocalSignature || signature == zip::kEndSignature;
 }
 
-Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings) {
+Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings, const Meanwhile& meanwhile) {
   ZipArchive archive;
   archive.source_ = &source;
   std::string_view first;
@@ -76,20 +76,17 @@ Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings
     const DistantSource* distant = WorthAssuming(source);
     const std::vector<uint32_t> unread =
         distant != nullptr ? zip::AssumeLocalHeaders(*distant, directory, order, archive.records_, findings) : order;
-    // Neither needs what the other writes: names stand in the central directory, places in the local headers.
+    // None needs what another writes: names stand in the central directory, places in the local headers.
     Status read;
-    const auto work = [&](size_t which) {
-      if (which == 0) {
-        read = zip::ReadLocalHeaders(source, unread, archive.records_, findings);
-      } else {
-        twins = archive.BuildIndex();
-      }
-    };
-    if (archive.records_.size() >= kWorthAThread) {
-      ParallelFor(2, work);
+    const auto headers = [&] { read = zip::ReadLocalHeaders(source, unread, archive.records_, findings); };
+    const auto index = [&] { twins = archive.BuildIndex(); };
+    if (archive.records_.size() < kWorthAThread) {
+      headers();
+      index();
+    } else if (meanwhile && distant == nullptr) {
+      InParallel([&] { meanwhile(archive.records_); }, [&] { headers(), index(); });
     } else {
-      work(0);
-      work(1);
+      InParallel(headers, index);
     }
     if (!read) return std::move(read).error().In(source.name());
     zip::CheckOverlaps(source.size(), directory, order, archive.records_, findings);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -35,8 +36,16 @@ struct ZipRecord {
 // found by ZipArchive::Open alone, through its end record.
 bool LooksLikeZip(std::span<const std::byte> head);
 
+// Where the record's data begins, by its local header, which is read. Errors as of ByteSource::ReadAt; kCorrupt when no
+// local header stands there.
+Result<uint64_t> DataOffset(const ByteSource& source, const ZipRecord& record);
+
 class ZipArchive {
  public:
+  // Something to do on another core while the local headers of a large archive are read: `offset` and `readable` of the
+  // records are not known yet and must not be looked at.
+  using Meanwhile = std::function<void(std::span<const ZipRecord> records)>;
+
   // Reads the end record, the central directory and every local header (batched, so that 50,000 small records cost a
   // few large reads). When the central directory is missing or broken the archive is rebuilt from local headers and a
   // finding says so. Odd but readable things (overlaps, twins by case, local/central mismatches, encryption flags,
@@ -44,7 +53,8 @@ class ZipArchive {
   // with "zip-". Of several archives in a row the last one is read. `source` must outlive the archive; `findings` must
   // not be null. kUnrecognized, after reading no more than the ends of the source, when it is no zip archive at all;
   // kCorrupt when it is one of which nothing can be recovered.
-  static Result<ZipArchive> Open(const ByteSource& source, Findings* findings);
+  // `meanwhile` is called once or, for small archives, for rebuilt ones and on errors, not at all.
+  static Result<ZipArchive> Open(const ByteSource& source, Findings* findings, const Meanwhile& meanwhile = {});
 
   ZipArchive(ZipArchive&&) noexcept = default;
   ZipArchive& operator=(ZipArchive&&) noexcept = default;

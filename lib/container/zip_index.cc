@@ -3,12 +3,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
-#include <random>
 #include <string>
 #include <utility>
 
-#include "lib/base/bytes.h"
 #include "lib/container/zip_internal.h"
 
 namespace pthview {
@@ -24,11 +21,6 @@ uint64_t Lower8(uint64_t word) {
   return word | ((from_a ^ past_z) & ~word & 0x80 * kEach) >> 2;
 }
 
-uint64_t Mix(uint64_t a, uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
-  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
-}
-
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 bool SameFolded(std::string_view a, std::string_view b) {
@@ -38,25 +30,10 @@ bool SameFolded(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-// The seed keeps an archive from being made whose names all share a slot.
 NameTable::NameTable(std::span<const ZipRecord> records, bool fold)
-    : records_(records),
-      fold_(fold),
-      seed_(uint64_t{std::random_device{}()} << 32 | 0x9e3779b9),
-      slots_(std::bit_ceil(std::max<size_t>(16, records.size() * 2))) {}
+    : records_(records), fold_(fold), slots_(std::bit_ceil(std::max<size_t>(16, records.size() * 2))) {}
 
-uint64_t NameTable::Hash(std::string_view name) const {
-  constexpr uint64_t kOdd = 0xa0761d6478bd642f;
-  uint64_t hash = Mix(seed_ ^ name.size(), kOdd);
-  while (!name.empty()) {
-    const size_t count = std::min<size_t>(name.size(), 8);
-    uint64_t word = 0;
-    std::memcpy(&word, name.data(), count);
-    hash = Mix(hash ^ (fold_ ? Lower8(word) : word), kOdd ^ seed_);
-    name.remove_prefix(count);
-  }
-  return hash;
-}
+uint64_t NameTable::HashOf(std::string_view name) const { return fold_ ? hash_.Of(name, Lower8) : hash_(name); }
 
 // The slot that holds the name, or the free one where it would go.
 size_t NameTable::Probe(std::string_view name, uint64_t hash) const {
@@ -71,13 +48,13 @@ size_t NameTable::Probe(std::string_view name, uint64_t hash) const {
 }
 
 uint32_t NameTable::Insert(uint32_t record) {
-  const uint64_t hash = Hash(records_[record].name);
+  const uint64_t hash = HashOf(records_[record].name);
   Slot& slot = slots_[Probe(records_[record].name, hash)];
   if (slot.record == kNone) slot = {static_cast<uint32_t>(hash >> 32), record};
   return slot.record;
 }
 
-uint32_t NameTable::Find(std::string_view name) const { return slots_[Probe(name, Hash(name))].record; }
+uint32_t NameTable::Find(std::string_view name) const { return slots_[Probe(name, HashOf(name))].record; }
 
 std::vector<uint32_t> ZipArchive::BuildIndex() {
   index_ = std::make_shared<Index>(Index{NameTable(records_, true), false, std::nullopt});

@@ -91,6 +91,10 @@ void CompareMethod(const std::byte* header, const ZipRecord& record, Findings* f
                 "a known way to show scanners something else.");
 }
 
+uint64_t DataOffset(uint64_t header_offset, const std::byte* header) {
+  return header_offset + kLocalSize + LoadLittle<uint16_t>(header + 26) + LoadLittle<uint16_t>(header + 28);
+}
+
 }  // namespace
 
 std::vector<uint32_t> OrderByHeader(std::span<const ZipRecord> records) {
@@ -121,7 +125,7 @@ Status ReadLocalHeaders(const ByteSource& source, std::span<const uint32_t> orde
     }
     const uint64_t name_length = LoadLittle<uint16_t>(header + 26);
     const uint64_t extra_length = LoadLittle<uint16_t>(header + 28);
-    const uint64_t data = record.header + kLocalSize + name_length + extra_length;
+    const uint64_t data = DataOffset(record.header, header);
     if (data > source.size()) {
       if (record.readable) Outside(&record, findings);
       continue;
@@ -206,3 +210,14 @@ void CheckRecords(std::span<ZipRecord> records, Findings* findings) {
 }
 
 }  // namespace pthview::zip
+
+namespace pthview {
+
+Result<uint64_t> DataOffset(const ByteSource& source, const ZipRecord& record) {
+  std::byte header[zip::kLocalSize];
+  PTHVIEW_TRY(source.ReadAt(record.header, header));
+  if (LoadLittle<uint32_t>(header) != zip::kLocalSignature) return zip::Corrupt(record.header, "no local header");
+  return zip::DataOffset(record.header, header);
+}
+
+}  // namespace pthview

@@ -12,6 +12,7 @@
 #include "lib/base/result.h"
 #include "lib/base/source.h"
 #include "lib/container/zip.h"
+#include "lib/formats/early_pickle.h"
 #include "lib/model/model.h"
 
 namespace pthview {
@@ -23,10 +24,11 @@ struct OpenContext {
   std::unique_ptr<ByteSource> source;  // null when the path is a directory
   std::vector<std::byte> head;         // the first 4096 bytes, or all of a smaller file
   bool directory = false;
-  std::string folder;               // where its neighbours are; empty for what stands inside another file
-  int depth = 0;                    // files that this one stands inside of (wrappers, bags, indices of shards)
-  std::unique_ptr<ZipArchive> zip;  // set when the source is a zip archive
-  Findings findings;                // of the container, passed on to the model
+  std::string folder;                 // where its neighbours are; empty for what stands inside another file
+  int depth = 0;                      // files that this one stands inside of (wrappers, bags, indices of shards)
+  std::unique_ptr<ZipArchive> zip;    // set when the source is a zip archive
+  Findings findings;                  // of the container, passed on to the model
+  std::optional<EarlyPickle> pickle;  // of a large zip archive that may be torch.save's
 };
 
 struct OpenOptions {

@@ -55,7 +55,7 @@ NumpyDType DTypeOf(const Tree& tree, const std::vector<GlobalMeaning>& meanings,
   for (const CodeRow& row : kCodes) {
     if (row.code == code) result.dtype = row.dtype;
   }
-  Args state = object.has_state ? tree.Sequence(object.state) : Args{};
+  Args state = tree.StateItemsOf(object);
   if (state.size() > 1 && state[1].IsText() && state[1].Text() == ">") result.big_endian = true;
   return result;
 }
@@ -131,7 +131,7 @@ bool IsNumpyArray(const Tree& tree, const std::vector<GlobalMeaning>& meanings, 
   switch (KindOf(meanings, object.callable)) {
     case kNumpyReconstruct: {
       // state: (version, shape, dtype, is_fortran, bytes)
-      Args state = object.has_state ? tree.Sequence(object.state) : Args{};
+      Args state = tree.StateItemsOf(object);
       if (state.size() != 5) return false;
       type = state[2];
       break;
@@ -155,7 +155,7 @@ std::optional<Tensor> ReadNumpyArray(const Tree& tree, const std::vector<GlobalM
   Value data;
   bool fortran = false;
   if (KindOf(meanings, object.callable) == kNumpyReconstruct) {
-    Args state = tree.Sequence(object.state);
+    Args state = tree.StateItemsOf(object);
     if (state.size() != 5) return std::nullopt;
     shape_value = state[1];
     type = state[2];

@@ -41,7 +41,9 @@ Result<Model> OpenContextOf(OpenContext context, const OpenOptions& options) {
     context.head = std::move(*head);
   }
   if (LooksLikeZip(context.head)) {
-    auto zip = ZipArchive::Open(*context.source, &context.findings);
+    auto zip = ZipArchive::Open(*context.source, &context.findings, [&](std::span<const ZipRecord> records) {
+      context.pickle = ReadPickleEarly(*context.source, records);
+    });
     if (!zip) return std::move(zip).error().In(path);
     context.zip = std::make_unique<ZipArchive>(std::move(*zip));
   }

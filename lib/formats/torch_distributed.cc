@@ -208,20 +208,21 @@ void TensorReader::ReadShards(Tensor& tensor, Value state, int depth) {
 
 // torch 1.10 to 1.13: an object of its own, not a tensor. Its sizes and type stand in its metadata.
 std::optional<Tensor> TensorReader::ReadOldShardedTensor(const Object& object, int depth) {
-  auto parts = tree_.Sequence(object.state);
-  if (!object.has_state || parts.size() < 2) return std::nullopt;
+  const Value* state = tree_.StateOf(object);
+  auto parts = tree_.StateItemsOf(object);
+  if (parts.size() < 2) return std::nullopt;
   std::vector<Pair> metadata = FieldsOf(parts[1]);
   const Value* size = TorchValues::FindLast(metadata, "size");
   if (size == nullptr || !Ints(*size, &shape_)) return std::nullopt;
   TensorDraft draft{.shape = shape_, .meta = true};
   if (const Value* properties = TorchValues::FindLast(metadata, "tensor_properties");
       properties != nullptr && properties->Is(Kind::kObject)) {
-    auto state = tree_.Sequence(tree_.ObjectOf(*properties).state);
-    if (!state.empty()) draft.dtype = DTypeOf(state[0]);
+    auto facts = tree_.StateItemsOf(tree_.ObjectOf(*properties));
+    if (!facts.empty()) draft.dtype = DTypeOf(facts[0]);
   }
   Tensor tensor = builder_.Check(draft, where_);
   tensor.class_name = QualifiedName(object.callable);
-  ReadShards(tensor, object.state, depth);
+  ReadShards(tensor, *state, depth);
   return tensor;
 }
 

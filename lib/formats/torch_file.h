@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "lib/base/result.h"
 #include "lib/container/zip.h"
+#include "lib/formats/early_pickle.h"
 #include "lib/formats/torch_tensors.h"
 #include "lib/formats/zip_storages.h"
 #include "lib/model/builder.h"
@@ -14,13 +16,15 @@
 namespace pthview {
 
 // A zip archive: the pickle in `pickle_record` (name below the prefix), its storages in records `storage_folder`<key>.
-// `source` is the archive's, already added to the builder.
+// `source` is the archive's, already added to the builder. `early` saves reading the pickle when it is of that record.
 Result<TorchPickle> LoadTorchZip(ModelBuilder& builder, Index source, const ZipArchive& zip,
-                                 std::string_view pickle_record, std::string_view storage_folder, int depth);
+                                 std::string_view pickle_record, std::string_view storage_folder, int depth,
+                                 std::optional<EarlyPickle> early = std::nullopt);
 
 // The same where several pickles of one archive share its storages.
 Result<TorchPickle> LoadZipPickle(ModelBuilder& builder, ZipStorages& storages, std::string_view pickle_record,
-                                  std::string_view storage_folder, int depth);
+                                  std::string_view storage_folder, int depth,
+                                  std::optional<EarlyPickle> early = std::nullopt);
 
 // A legacy stream that starts at `offset` of `source`. Also tells the protocol version number that stands in it.
 struct LegacyFile {

@@ -74,7 +74,7 @@ bool TensorReader::IsTensor(Value value) const {
     case kUninitialized:
     case kLoadFromBytes:
     case kStorageClass: return true;
-    case kShardedTensor: return object.has_state;
+    case kShardedTensor: return tree_.StateOf(object) != nullptr;
     case kNumpyReconstruct:
     case kNumpyFromBuffer: return IsNumpyArray(tree_, file_.meanings, value);
     default: return false;
@@ -236,7 +236,7 @@ std::optional<Tensor> TensorReader::RebuildFromType(GlobalKind kind, Args args, 
 //   FloatTensor([1.0, 2.0])
 std::optional<Tensor> TensorReader::ReadOldForm(GlobalMeaning meaning, const Object& object, int depth) {
   Args args = tree_.Sequence(object.args);
-  Args state = object.has_state ? tree_.Sequence(object.state) : Args{};
+  Args state = tree_.StateItemsOf(object);
   if (meaning.kind == kTensorClass && args.size() == 1 && args[0].Is(Kind::kList)) {
     return FromPythonList(meaning.dtype, args[0]);
   }

@@ -1,7 +1,6 @@
 #include "lib/formats/torch_values.h"
 
 #include <bit>
-#include <functional>
 #include <unordered_map>
 
 #include "lib/base/escape.h"
@@ -43,7 +42,7 @@ std::optional<std::span<const Pair>> TorchValues::Pairs(Value value) {
   if (value.Is(Kind::kObject)) {
     const Object& object = tree_.ObjectOf(value);
     // Most objects are tensors: say no to them before anything is looked up.
-    if (object.dict_items == 0 && !IsDictClass(KindOf(object.callable))) return std::nullopt;
+    if (tree_.DictItemsOf(object).empty() && !IsDictClass(KindOf(object.callable))) return std::nullopt;
   }
   uint64_t identity = pickle::Tree::Identity(value);
   auto found = known_.find(identity);
@@ -58,7 +57,7 @@ std::optional<std::span<const Pair>> TorchValues::FindPairs(Value value) {
   GlobalKind kind = KindOf(object.callable);
   if (!IsDictClass(kind)) {
     // A subclass of dict: it has had items set on it and no other state.
-    if (added.empty() || object.has_state) return std::nullopt;
+    if (added.empty() || tree_.StateOf(object) != nullptr) return std::nullopt;
     return EachKeyOnce(added);
   }
   auto args = tree_.Sequence(object.args);
@@ -80,13 +79,12 @@ std::optional<std::span<const Pair>> TorchValues::FindPairs(Value value) {
 
 std::span<const Pair> TorchValues::EachKeyOnce(std::span<const Pair> pairs) {
   if (pairs.size() < 2) return pairs;
-  // Hashes first: nearly all dicts have no key twice, and need no copy.
-  std::vector<uint64_t> slots(std::bit_ceil(pairs.size() * 2), 0);
-  auto hash = [](Value key) -> uint64_t {
-    if (key.IsText()) return std::hash<std::string_view>{}(key.Text()) | 1;
-    return (static_cast<uint64_t>(key.kind) * 0x9E3779B97F4A7C15 ^
-            static_cast<uint64_t>(key.integer) * 0xC2B2AE3D27D4EB4F) |
-           1;
+  // Hashes first: nearly all dicts have no key twice, and need no copy. Half a hash tells where, the other half
+  // whether.
+  std::vector<uint32_t> slots(std::bit_ceil(pairs.size() * 2), 0);
+  auto hash = [this](Value key) {
+    return key.IsText() ? hash_(key.Text())
+                        : hash_(static_cast<uint64_t>(key.integer) * 31 + static_cast<uint64_t>(key.kind));
   };
   auto same = [](Value a, Value b) {
     if (a.IsText() && b.IsText()) return a.kind == b.kind && a.Text() == b.Text();
@@ -94,14 +92,15 @@ std::span<const Pair> TorchValues::EachKeyOnce(std::span<const Pair> pairs) {
   };
   bool repeated = false;
   for (const Pair& pair : pairs) {
-    uint64_t h = hash(pair.first);
-    size_t at = (h * 0x9E3779B97F4A7C15 >> 20) & (slots.size() - 1);
-    while (slots[at] != 0 && slots[at] != h) at = (at + 1) & (slots.size() - 1);
-    if (slots[at] == h) {
+    const uint64_t h = hash(pair.first);
+    const auto tag = static_cast<uint32_t>(h >> 32) | 1;
+    size_t at = h & (slots.size() - 1);
+    while (slots[at] != 0 && slots[at] != tag) at = (at + 1) & (slots.size() - 1);
+    if (slots[at] == tag) {
       repeated = true;
       break;
     }
-    slots[at] = h;
+    slots[at] = tag;
   }
   if (!repeated) return pairs;
   auto& once = made_.emplace_back();
@@ -224,9 +223,10 @@ ClassName TorchValues::ClassOf(Value value) const {
 }
 
 std::optional<std::span<const Pair>> TorchValues::Attributes(const Object& object) {
-  if (!object.has_state) return std::nullopt;
-  if (auto pairs = Pairs(object.state)) return pairs;
-  auto both = tree_.Sequence(object.state);
+  const Value* state = tree_.StateOf(object);
+  if (state == nullptr) return std::nullopt;
+  if (auto pairs = Pairs(*state)) return pairs;
+  auto both = tree_.Sequence(*state);
   if (both.size() == 2) return Pairs(both[0]);
   return std::nullopt;
 }

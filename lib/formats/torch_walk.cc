@@ -257,9 +257,11 @@ void TorchWalk::DescribeObject(Value value, WalkRole role, std::string_view key,
   }
   // A TorchScript module with __getstate__ (quantized layers): the state is a tuple of its own making.
   bool own_state = type.module.starts_with("__torch__") && !type.module.starts_with("__torch__.torch.classes");
-  if (auto state = object.has_state && own_state ? values_.Items(object.state) : std::nullopt) {
+  const Value* state = tree_.StateOf(object);
+  auto state_items = state != nullptr ? values_.Items(*state) : std::nullopt;
+  if (own_state && state_items) {
     frame->module = AddModule(type, {}, key, place);
-    frame->Add(WalkRole::kEntries, *state);
+    frame->Add(WalkRole::kEntries, *state_items);
     return;
   }
   AddPlainRow(PlainKind::kObject, pickle::Print(tree_, value, 400), type.Full(), role, key, place);
@@ -269,8 +271,8 @@ void TorchWalk::DescribeObject(Value value, WalkRole role, std::string_view key,
   if (!constructor && !scalars) frame->Add(WalkRole::kArguments, args);
   if (attributes) {
     frame->Add(WalkRole::kAttributes, *attributes);
-  } else if (object.has_state && values_.Items(object.state)) {
-    frame->Add(WalkRole::kAttributes, *values_.Items(object.state));
+  } else if (state_items) {
+    frame->Add(WalkRole::kAttributes, *state_items);
   }
   frame->Add(WalkRole::kEntries, tree_.ItemsOf(object));
   frame->Add(WalkRole::kEntries, tree_.DictItemsOf(object));

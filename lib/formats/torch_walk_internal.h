@@ -104,7 +104,7 @@ class TorchWalk {
   // Sets up the frame for a container; false when the value was dealt with as a leaf.
   bool Describe(pickle::Value value, WalkRole role, std::string_view key, const Place& place, WalkFrame* frame);
   bool HasState(pickle::Value value) const {
-    return value.Is(pickle::Kind::kObject) && tree_.ObjectOf(value).has_state;
+    return value.Is(pickle::Kind::kObject) && tree_.StateOf(tree_.ObjectOf(value)) != nullptr;
   }
 
   // What TorchScript's pickler wraps in restore_type_tag(value, "List[int]").

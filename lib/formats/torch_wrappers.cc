@@ -46,8 +46,9 @@ std::vector<Pair> TensorReader::FieldsOf(Value value) const {
   if (value.Is(Kind::kObject)) {
     const Object& object = tree_.ObjectOf(value);
     add(value);
-    if (!object.has_state) return fields;
-    value = object.state;
+    const Value* state = tree_.StateOf(object);
+    if (state == nullptr) return fields;
+    value = *state;
   }
   auto both = tree_.Sequence(value);
   if (both.empty()) {

@@ -6,7 +6,10 @@
 //   means little
 //
 // Source: torch/serialization.py (_save), caffe2/serialize/inline_container.cc.
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -27,6 +30,13 @@ uint64_t PickleLimit(const ZipRecord& record) {
   return record.method == 0 ? record.size : record.stored * 64 + (1 << 20);
 }
 
+Result<pickle::Tree> ReadPickle(const ZipArchive& zip, const ZipRecord& record) {
+  PTHVIEW_ASSIGN(std::vector<std::byte> bytes, zip.Read(record, PickleLimit(record)));
+  auto tree = pickle::Read(std::move(bytes), {.record = std::string(record.name)});
+  if (tree || record.method == 0) return tree;
+  return std::move(tree).error().Hint("the byte is counted in the inflated record");
+}
+
 std::string_view PickleRecord(const ZipArchive& zip) {
   return zip.FindInPrefix("data.pkl") != nullptr ? "data.pkl" : "";
 }
@@ -37,20 +47,24 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   ModelBuilder builder(std::move(context.findings));
   const ZipArchive& zip = *context.zip;
   Index source = builder.AddSource(std::move(context.source));
-  PTHVIEW_ASSIGN(TorchPickle file, LoadTorchZip(builder, source, zip, "data.pkl", "data/", 0));
-  WalkTorchPickle(file, MakeNestedReader(builder), builder);
+  PTHVIEW_ASSIGN(TorchPickle file,
+                 LoadTorchZip(builder, source, zip, "data.pkl", "data/", 0, std::move(context.pickle)));
   std::string version = RecordText(zip, ".data/version");
   if (version.empty()) version = RecordText(zip, "version");
-  if (!version.empty() && version.find_first_not_of("0123456789") != std::string::npos) {
+  const bool in_folder = !zip.prefix().empty();
+  const bool says_byte_order = zip.FindInPrefix("byteorder") != nullptr;
+  context.zip.reset();  // a fifth of the memory that the walk would otherwise come on top of
+  WalkTorchPickle(file, MakeNestedReader(builder), builder);
+  if (version.find_first_not_of("0123456789") != std::string::npos) {
     builder.Note(Severity::kWarning, "version", "version", "the format's version is no number, and torch refuses it");
     version.clear();
   }
-  if (zip.prefix().empty()) {
+  if (!in_folder) {
     builder.Note(Severity::kWarning, "zip-no-folder", "", "the records stand in no folder, where torch looks for them");
   }
   Model& model = builder.model();
   model.format_text = "PyTorch zip archive" + (version.empty() ? std::string() : ", version " + version);
-  model.producer = zip.FindInPrefix("byteorder") != nullptr ? "torch 2.1 or later" : "torch 1.6 or later";
+  model.producer = says_byte_order ? "torch 2.1 or later" : "torch 1.6 or later";
   return std::move(builder).Finish();
 }
 
@@ -59,13 +73,14 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
 const Format kTorchZip = {"torch-zip", "PyTorch zip checkpoint (torch 1.6 and later)", Match, Open};
 
 Result<TorchPickle> LoadTorchZip(ModelBuilder& builder, Index source, const ZipArchive& zip,
-                                 std::string_view pickle_record, std::string_view storage_folder, int depth) {
+                                 std::string_view pickle_record, std::string_view storage_folder, int depth,
+                                 std::optional<EarlyPickle> early) {
   ZipStorages storages(builder, source, zip);
-  return LoadZipPickle(builder, storages, pickle_record, storage_folder, depth);
+  return LoadZipPickle(builder, storages, pickle_record, storage_folder, depth, std::move(early));
 }
 
 Result<TorchPickle> LoadZipPickle(ModelBuilder& builder, ZipStorages& storages, std::string_view pickle_record,
-                                  std::string_view storage_folder, int depth) {
+                                  std::string_view storage_folder, int depth, std::optional<EarlyPickle> early) {
   const ZipArchive& zip = storages.zip();
   const ZipRecord* record = zip.FindInPrefix(pickle_record);
   if (record == nullptr) {
@@ -77,18 +92,9 @@ Result<TorchPickle> LoadZipPickle(ModelBuilder& builder, ZipStorages& storages, 
         .message = fmt::format("the record is compressed with method {}, which torch never writes", record->method),
         .record = std::string(record->name)};
   }
-  auto bytes = zip.Read(*record, PickleLimit(*record));
-  if (!bytes) return std::move(bytes).error();
   TorchPickle file;
   file.depth = depth;
-  bool deflated = record->method != 0;
-  auto tree = pickle::Read(std::move(*bytes), {.record = std::string(record->name)});
-  if (!tree) {
-    Error error = std::move(tree).error();
-    if (deflated && error.hint.empty()) error.hint = "the byte is counted in the inflated record";
-    return error;
-  }
-  file.tree = std::move(*tree);
+  PTHVIEW_ASSIGN(file.tree, early && early->IsOf(*record) ? std::move(early->tree) : ReadPickle(zip, *record));
   if (file.tree.end < record->size) {
     builder.Note(Severity::kWarning, "pickle-trailing", record->name,
                  fmt::format("{} bytes stand behind the pickle's end", record->size - file.tree.end));

@@ -192,7 +192,8 @@ class OldArchive {
         AddTensor(module, module_index, attribute["name"].Text(), tensor, TensorKind::kConstant);
         return;
       }
-      if (object.has_state) value = object.state;  // IntList and its like: the list is the state
+      // IntList and its like: the list is the state.
+      if (const Value* state = attributes_.tree.StateOf(object)) value = *state;
     }
     std::string text = value.IsText() ? EscapeName(value.Text()) : pickle::Print(attributes_.tree, value, 4096);
     if (!Afford(text)) return;

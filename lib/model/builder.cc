@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
 
@@ -19,12 +20,10 @@ constexpr uint64_t kManyTimes = 1 << 16;
 constexpr uint64_t kLargeTensor = uint64_t{1} << 30;
 constexpr size_t kLongestName = 1 << 14;
 
-// Whether a name may show as something else than it is. Nearly every name is printable ASCII, which is quickly told.
+// Whether a name may show as something else than it is.
 bool HidesSomething(std::string_view name) {
   if (name.size() > kLongestName) return true;
-  unsigned char other = 0;  // no early exit: the compiler takes many bytes at a time
-  for (const char c : name) other |= static_cast<unsigned char>(c < ' ' || c > '~');
-  return other != 0 && EscapeForTerminal(name) != name;
+  return !ascii::IsPrintable(name) && EscapeForTerminal(name) != name;
 }
 
 // The lowest and one past the highest element that a strided view touches, counted from the storage's start.
@@ -110,8 +109,9 @@ Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
                   DataState::kOutOfBounds);
   }
   tensor.shape = arena().Copy(draft.shape);
-  auto numel = CheckedNumel(draft.shape);
-  if (!numel || !BytesFor(draft.dtype, *numel) || *BytesFor(draft.dtype, *numel) > INT64_MAX) {
+  const auto numel = CheckedNumel(draft.shape);
+  const auto shown = numel ? BytesFor(draft.dtype, *numel) : std::nullopt;
+  if (!shown || *shown > INT64_MAX) {
     return reject("tensor-overflow", "the sizes are negative, or their product does not fit 63 bits",
                   DataState::kOutOfBounds);
   }
@@ -171,10 +171,9 @@ Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
   if (extent->low < draft.offset) {
     Note(Severity::kWarning, "tensor-backwards", where, "it has a negative stride, which torch refuses");
   }
-  const uint64_t shown = *BytesFor(draft.dtype, *numel);
-  if (shown > kLargeTensor && shown / kManyTimes > storage.nbytes) {
+  if (*shown > kLargeTensor && *shown / kManyTimes > storage.nbytes) {
     Note(Severity::kWarning, "tensor-repeats", where,
-         fmt::format("its {} bytes are {} stored ones, repeated by a stride of 0 or by overlapping", shown,
+         fmt::format("its {} bytes are {} stored ones, repeated by a stride of 0 or by overlapping", *shown,
                      storage.nbytes));
   }
   return tensor;

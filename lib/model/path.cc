@@ -1,36 +1,29 @@
 #include "lib/model/path.h"
 
-#include <array>
 #include <cstdint>
 
+#include "lib/base/ascii.h"
 #include "lib/base/escape.h"
 #include "lib/base/json.h"
 
 namespace pthview {
-namespace {
-
-constexpr std::array<bool, 256> kWord = [] {
-  std::array<bool, 256> table{};
-  for (int c = 0; c < 256; ++c) {
-    table[c] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  }
-  return table;
-}();
-
-}  // namespace
 
 bool IsDottedName(std::string_view key) {
-  bool word_before = false;
-  for (char c : key) {
-    if (kWord[static_cast<uint8_t>(c)]) {
-      word_before = true;
-    } else if (c == '.' && word_before) {
-      word_before = false;
-    } else {
-      return false;
-    }
-  }
-  return word_before;
+  using ascii::Eight;
+  using ascii::InRange;
+  if (key.empty() || key.back() == '.') return false;
+  uint64_t other = 0;
+  uint64_t empty_steps = 0;
+  uint64_t dot_before = 0x80;  // as if one stood in front
+  ascii::EachWord(key, 'a', [&](uint64_t word) {
+    const uint64_t low = word & Eight(0x7f);
+    const uint64_t dots = InRange(low, '.', '.');
+    const uint64_t letters = InRange(low | Eight(0x20), 'a', 'z');
+    other |= word | ~(letters | InRange(low, '0', '9') | InRange(low, '_', '_') | dots);
+    empty_steps |= dots & (dots << 8 | dot_before);
+    dot_before = dots >> 56;
+  });
+  return (other & Eight(0x80)) == 0 && empty_steps == 0;
 }
 
 void AppendTextKey(std::string& path, std::string_view key) {

@@ -74,9 +74,9 @@ bool Machine::AddToSet(Value target, std::span<const Value> items) {
 bool Machine::AddToObject(Value target, std::span<const Value> items) {
   if (!target.Is(Kind::kObject)) return WrongKind(target);
   if (items.empty()) return true;
-  Object& object = tree_.objects_[target.index];
-  if (object.items == 0) object.items = NewList() + 1;
-  AppendTo(object.items - 1, items);
+  Tree::Extra& extra = ExtraOf(target);
+  if (extra.items == 0) extra.items = NewList() + 1;
+  AppendTo(extra.items - 1, items);
   return true;
 }
 
@@ -87,9 +87,9 @@ bool Machine::AddToDict(Value target, std::span<const Value> keys_and_values) {
   if (keys_and_values.empty()) return true;
   uint32_t dict = target.index;
   if (target.Is(Kind::kObject)) {
-    Object& object = tree_.objects_[target.index];
-    if (object.dict_items == 0) object.dict_items = NewDict() + 1;
-    dict = object.dict_items - 1;
+    Tree::Extra& extra = ExtraOf(target);
+    if (extra.dict_items == 0) extra.dict_items = NewDict() + 1;
+    dict = extra.dict_items - 1;
   }
   static_assert(sizeof(Pair) == 2 * sizeof(Value));
   Pair* to = ExtendSlice(tree_.dict_items_, tree_.dicts_[dict], keys_and_values.size() / 2);

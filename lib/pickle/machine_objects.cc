@@ -74,7 +74,7 @@ bool Machine::NewObjEx() {
   const Value args = Pop();
   const Value callable = Pop();
   PushObject(Object::Made::kNewEx, callable, args);
-  ExtraOf(tree_.objects_.back()).kwargs = kwargs;
+  ExtraOf(stack_.back()).kwargs = kwargs;
   return true;
 }
 
@@ -82,18 +82,18 @@ bool Machine::Build() {
   if (Depth() < 2) return Underflow();
   const Value state = Pop();
   if (!stack_.back().Is(Kind::kObject)) return WrongKind(stack_.back());
-  Object& object = tree_.objects_[stack_.back().index];
-  if (object.has_state) {
-    Tree::Extra& extra = ExtraOf(object);
+  Tree::Extra& extra = ExtraOf(stack_.back());
+  if (extra.has_state) {
     if (extra.earlier_states == 0) extra.earlier_states = NewList() + 1;
-    AppendTo(extra.earlier_states - 1, {&object.state, 1});
+    AppendTo(extra.earlier_states - 1, {&extra.state, 1});
   }
-  object.state = state;
-  object.has_state = true;
+  extra.state = state;
+  extra.has_state = true;
   return true;
 }
 
-Tree::Extra& Machine::ExtraOf(Object& object) {
+Tree::Extra& Machine::ExtraOf(Value value) {
+  Object& object = tree_.objects_[value.index];
   if (object.extra == 0) {
     tree_.extras_.Push({});
     object.extra = static_cast<uint32_t>(tree_.extras_.size());

@@ -66,7 +66,7 @@ class Machine {
   bool StackGlobal();
   uint32_t Intern(std::string_view module, std::string_view name);
   void PushObject(Object::Made made, Value callable, Value args);
-  Tree::Extra& ExtraOf(Object& object);
+  Tree::Extra& ExtraOf(Value object);  // a kObject
   bool Inst();
   bool Obj();
   bool NewObjEx();

@@ -140,8 +140,8 @@ class Printer {
 
   // Pushed last first: callable ( args , **kwargs ) + [items] + {dict items} <- state.
   void OpenObject(const Object& object) {
-    if (object.has_state) {
-      Then(object.state);
+    if (const Value* state = tree_.StateOf(object)) {
+      Then(*state);
       Then(" <- ");
       const std::span<const Value> earlier = tree_.EarlierStatesOf(object);
       // Each is written only as far as the budget goes, and pushed only as many as it could hold.
@@ -150,14 +150,14 @@ class Printer {
         Then(" <- ");
       }
     }
-    if (object.dict_items != 0) {
+    if (const auto pairs = tree_.DictItemsOf(object); !pairs.empty()) {
       Then("}");
-      ThenPairs(tree_.DictItemsOf(object));
+      ThenPairs(pairs);
       Then(" + {");
     }
-    if (object.items != 0) {
+    if (const auto items = tree_.ItemsOf(object); !items.empty()) {
       Then("]");
-      ThenItems(tree_.ItemsOf(object));
+      ThenItems(items);
       Then(" + [");
     }
     Then(")");

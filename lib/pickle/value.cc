@@ -28,23 +28,37 @@ std::span<const Pair> Tree::Dict(Value v) const {
   return DictAt(v.index);
 }
 
+const Value* Tree::StateOf(const Object& object) const {
+  const Extra* extra = ExtraOf(object);
+  return extra != nullptr && extra->has_state ? &extra->state : nullptr;
+}
+
+std::span<const Value> Tree::StateItemsOf(const Object& object) const {
+  const Value* state = StateOf(object);
+  return state == nullptr ? std::span<const Value>() : Sequence(*state);
+}
+
 std::span<const Value> Tree::ItemsOf(const Object& object) const {
-  if (object.items == 0) return {};
-  return ListAt(object.items - 1);
+  const Extra* extra = ExtraOf(object);
+  if (extra == nullptr || extra->items == 0) return {};
+  return ListAt(extra->items - 1);
 }
 
 std::span<const Pair> Tree::DictItemsOf(const Object& object) const {
-  if (object.dict_items == 0) return {};
-  return DictAt(object.dict_items - 1);
+  const Extra* extra = ExtraOf(object);
+  if (extra == nullptr || extra->dict_items == 0) return {};
+  return DictAt(extra->dict_items - 1);
 }
 
 Value Tree::KwargsOf(const Object& object) const {
-  return object.extra == 0 ? Value() : extras_[object.extra - 1].kwargs;
+  const Extra* extra = ExtraOf(object);
+  return extra == nullptr ? Value() : extra->kwargs;
 }
 
 std::span<const Value> Tree::EarlierStatesOf(const Object& object) const {
-  if (object.extra == 0 || extras_[object.extra - 1].earlier_states == 0) return {};
-  return ListAt(extras_[object.extra - 1].earlier_states - 1);
+  const Extra* extra = ExtraOf(object);
+  if (extra == nullptr || extra->earlier_states == 0) return {};
+  return ListAt(extra->earlier_states - 1);
 }
 
 std::span<const Value> Tree::Sequence(Value v) const {

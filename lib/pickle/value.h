@@ -61,18 +61,16 @@ struct Global {
   uint64_t position = 0;  // byte of the opcode that named it
 };
 
-// What a REDUCE, NEWOBJ, NEWOBJ_EX, OBJ or INST would have built (OBJ and INST are calls, so kReduce).
+// What a REDUCE, NEWOBJ, NEWOBJ_EX, OBJ or INST would have built (OBJ and INST are calls, so kReduce). A checkpoint has
+// two for each tensor, of which nothing more is ever said; what is said of others is reached through the Tree: StateOf,
+// ItemsOf, DictItemsOf, KwargsOf, EarlierStatesOf.
 struct Object {
   enum class Made : uint8_t { kReduce, kNew, kNewEx };
-  Value callable;           // usually kGlobal
-  Value args;               // a tuple (or whatever the pickle gave)
-  Value state;              // the argument of the last BUILD; kNone when has_state is false
-  uint64_t position = 0;    // byte of the opcode that made it
-  uint32_t items = 0;       // see Tree::ItemsOf
-  uint32_t dict_items = 0;  // see Tree::DictItemsOf
-  uint32_t extra = 0;       // see Tree::KwargsOf and Tree::EarlierStatesOf
+  Value callable;         // usually kGlobal
+  Value args;             // a tuple (or whatever the pickle gave)
+  uint64_t position = 0;  // byte of the opcode that made it
+  uint32_t extra = 0;     // of the Tree; 0: nothing was added to it
   Made made = Made::kReduce;
-  bool has_state = false;
 };
 
 // A key and its value. Not std::pair, which is not trivially copyable; the members are named as std::pair's are.
@@ -94,6 +92,10 @@ class Tree {
   const Object& ObjectOf(Value v) const { return objects_[v.index]; }
   Value PersistentId(Value v) const { return persistent_[v.index]; }
 
+  // The argument of the object's last BUILD; null when there was none. Lives as long as the Tree.
+  const Value* StateOf(const Object& object) const;
+  // The same where it is a tuple or list; empty when there was none, or another kind.
+  std::span<const Value> StateItemsOf(const Object& object) const;
   // What was added to an object after it was made (OrderedDict and the like); empty when nothing was.
   std::span<const Value> ItemsOf(const Object& object) const;
   std::span<const Pair> DictItemsOf(const Object& object) const;
@@ -129,11 +131,16 @@ class Tree {
     uint32_t first = 0;
     uint32_t count = 0;
   };
-  // What few objects have. The lists and dicts of objects are numbers into lists_ and dicts_, plus 1; 0: none.
+  // What few objects have. Lists and dicts are numbers into lists_ and dicts_, plus 1; 0: none.
   struct Extra {
+    Value state;
     Value kwargs;
+    uint32_t items = 0;
+    uint32_t dict_items = 0;
     uint32_t earlier_states = 0;
+    bool has_state = false;
   };
+  const Extra* ExtraOf(const Object& object) const { return object.extra == 0 ? nullptr : &extras_[object.extra - 1]; }
 
   std::span<const Value> ListAt(uint32_t index) const;
   std::span<const Pair> DictAt(uint32_t index) const;

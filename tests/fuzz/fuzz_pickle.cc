@@ -37,7 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (text.size() > 2003 || text != pickle::Print(*again, again->root, 2000)) std::abort();
   size_t sum = Touch(*tree, tree->root);
   for (const pickle::Object& object : tree->objects()) {
-    sum += Touch(*tree, object.args) + Touch(*tree, object.state) + Touch(*tree, tree->KwargsOf(object));
+    sum += Touch(*tree, object.args) + Touch(*tree, tree->KwargsOf(object));
+    if (const pickle::Value* state = tree->StateOf(object)) sum += Touch(*tree, *state);
     for (const pickle::Value item : tree->ItemsOf(object)) sum += Touch(*tree, item);
     for (const pickle::Pair& pair : tree->DictItemsOf(object)) sum += Touch(*tree, pair.first);
     sum += tree->EarlierStatesOf(object).size();

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "lib/analysis/suggest.h"
+#include "lib/base/ascii.h"
 #include "lib/base/escape.h"
 #include "lib/base/threads.h"
 
@@ -75,21 +76,6 @@ class Line {
   std::vector<char> buffer_ = std::vector<char>(4096);
   size_t size_ = 0;
 };
-
-// Names are nearly always printable ASCII, whose escaped form and width are themselves.
-bool IsSimple(std::string_view name) {
-  // Eight at a time: no byte below 0x20, none at or above 0x7F.
-  constexpr uint64_t kEach = 0x0101010101010101;
-  uint64_t odd = 0;
-  while (name.size() >= 8) {
-    uint64_t word;
-    std::memcpy(&word, name.data(), 8);
-    odd |= (word - 0x20 * kEach) | (word + kEach) | word;
-    name.remove_prefix(8);
-  }
-  if ((odd & 0x80 * kEach) != 0) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
-}
 
 struct Widths {
   size_t name = 4;
@@ -159,7 +145,7 @@ void Widen(Widths& widths, const Model& model, const Selection& selection, size_
   const Tensor& tensor = model.tensors[selection.tensors[i]];
   std::string_view name = selection.NameOf(model, i);
   const auto width = [](std::string_view text) {
-    return IsSimple(text) ? text.size() : DisplayWidth(EscapeForTerminal(text));
+    return ascii::IsPrintable(text) ? text.size() : DisplayWidth(EscapeForTerminal(text));
   };
   widths.Cover({.name = width(name),
                 .dtype = DTypeName(tensor.dtype).size(),
@@ -175,7 +161,7 @@ void PutRow(Line& line, const Widths& widths, const Model& model, const Selectio
   const Tensor& tensor = model.tensors[selection.tensors[i]];
   line.Clear();
   std::string_view name = selection.NameOf(model, i);
-  if (IsSimple(name)) {
+  if (ascii::IsPrintable(name)) {
     line.Left(name, widths.name + 2);
   } else {
     std::string escaped = EscapeForTerminal(name);
@@ -189,7 +175,7 @@ void PutRow(Line& line, const Widths& widths, const Model& model, const Selectio
   line.Spaces(2);
   line.Left(KindName(tensor.kind), 11);
   std::string_view device = DeviceOf(tensor);
-  if (IsSimple(device)) {
+  if (ascii::IsPrintable(device)) {
     line.Left(device, widths.device + 2);
   } else {
     line.Left(EscapeForTerminal(device), widths.device + 2);

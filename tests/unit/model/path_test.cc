@@ -47,6 +47,26 @@ TEST(Path, DottedNames) {
   }
 }
 
+// Names are looked at eight characters at a time.
+TEST(Path, DottedNamesWithEveryCharacterAtEveryPlace) {
+  for (size_t size = 1; size <= 20; ++size) {
+    for (size_t at = 0; at < size; ++at) {
+      for (int c = 0; c < 256; ++c) {
+        std::string name(size, 'a');
+        name[at] = static_cast<char>(c);
+        const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+        EXPECT_EQ(IsDottedName(name), word || (c == '.' && at > 0 && at + 1 < size)) << size << " " << at << " " << c;
+      }
+      if (at > 0 && at + 1 < size) {
+        std::string name(size, 'a');
+        name[at] = '.';
+        name[at - 1] = '.';
+        EXPECT_FALSE(IsDottedName(name)) << name;
+      }
+    }
+  }
+}
+
 TEST(Path, NameWithinAPart) {
   EXPECT_EQ(NameWithin("state_dict.fc.weight", 10), "fc.weight");
   EXPECT_EQ(NameWithin("optimizer[0].x", 9), "[0].x");

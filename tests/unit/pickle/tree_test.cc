@@ -108,8 +108,8 @@ TEST(TreeTest, SeveralBuildsKeepEveryState) {
       "b.");
   ASSERT_TRUE(tree);
   const Object& object = tree->ObjectOf(tree->root);
-  EXPECT_TRUE(object.has_state);
-  EXPECT_EQ(object.state.integer, 2);
+  ASSERT_NE(tree->StateOf(object), nullptr);
+  EXPECT_EQ(tree->StateOf(object)->integer, 2);
   const auto earlier = tree->EarlierStatesOf(object);
   ASSERT_EQ(earlier.size(), 2u);
   EXPECT_TRUE(earlier[0].Is(Kind::kNone));
