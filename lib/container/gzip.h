@@ -1,5 +1,4 @@
-// Inflating deflated bytes in bounded memory: the data of a zip record, or a whole gzip file.
-// Source: RFC 1951 (deflate), RFC 1952 (gzip); zlib does the work.
+// Inflating small things whole, into memory: data.pkl and its like. What may be large is an UnpackedSource.
 #pragma once
 
 #include <cstddef>
@@ -9,13 +8,9 @@
 
 #include "lib/base/result.h"
 #include "lib/base/source.h"
+#include "lib/container/inflater.h"
 
 namespace pthview {
-
-enum class DeflateFormat : uint8_t {
-  kRaw,   // deflate without a wrapper, as in zip
-  kGzip,  // one or more gzip members in a row, each with header and checksum
-};
 
 struct InflateOptions {
   DeflateFormat format = DeflateFormat::kRaw;

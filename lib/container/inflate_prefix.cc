@@ -5,7 +5,6 @@
 #include <span>
 
 #include <lzma.h>
-#include <zlib.h>
 
 namespace pthview {
 namespace {
@@ -17,37 +16,17 @@ constexpr size_t kInput = size_t{1} << 16;
 InflatedPrefix InflatePrefix(const ByteSource& source, uint64_t offset, uint64_t length, DeflateFormat format,
                              uint64_t most) {
   InflatedPrefix prefix;
-  if (offset > source.size()) return prefix;
-  length = std::min(length, source.size() - offset);
-  z_stream stream{};
-  if (inflateInit2(&stream, format == DeflateFormat::kGzip ? MAX_WBITS + 16 : -MAX_WBITS) != Z_OK) return prefix;
-  std::vector<std::byte> input(static_cast<size_t>(std::min<uint64_t>(length, kInput)));
+  Inflater inflater(source, offset, length, format);
   std::array<std::byte, kInput> output;
-  int code = Z_OK;
-  while (code == Z_OK || code == Z_BUF_ERROR) {
-    if (stream.avail_in == 0) {
-      const auto count = static_cast<size_t>(std::min<uint64_t>(length, input.size()));
-      if (count == 0 || !source.ReadAt(offset, std::span(input).first(count))) break;
-      stream.next_in = reinterpret_cast<Bytef*>(input.data());
-      stream.avail_in = static_cast<uInt>(count);
-      offset += count;
-      length -= count;
-    }
-    stream.next_out = reinterpret_cast<Bytef*>(output.data());
-    stream.avail_out = static_cast<uInt>(output.size());
-    code = inflate(&stream, Z_NO_FLUSH);
-    const size_t written = output.size() - stream.avail_out;
+  bool whole = static_cast<bool>(inflater.Begin());
+  while (whole && !inflater.ended()) {
+    size_t written = 0;
+    whole = static_cast<bool>(inflater.Step(output, false, &written));
     const auto kept = static_cast<size_t>(std::min<uint64_t>(written, most - prefix.bytes.size()));
     prefix.bytes.insert(prefix.bytes.end(), output.begin(), output.begin() + static_cast<std::ptrdiff_t>(kept));
-    if (kept < written) break;
-    // Several gzip members in a row are one file.
-    if (code == Z_STREAM_END && format == DeflateFormat::kGzip && stream.avail_in > 1 && *stream.next_in == 0x1f) {
-      code = inflateReset(&stream);
-      continue;
-    }
-    prefix.whole = code == Z_STREAM_END;
+    whole = whole && kept == written;
   }
-  inflateEnd(&stream);
+  prefix.whole = whole;
   return prefix;
 }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lib/base/source.h"
-#include "lib/container/gzip.h"
+#include "lib/container/inflater.h"
 
 namespace pthview {
 

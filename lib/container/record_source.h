@@ -9,8 +9,8 @@
 
 namespace pthview {
 
-// `archive` must outlive what is returned. Nothing is inflated before the first ReadAt; then the record is inflated
-// once and kept. `swap_width` > 1 reverses each group of that many bytes.
+// `archive` must outlive what is returned. Nothing is inflated before the first ReadAt (see unpacked_source.h).
+// `swap_width` > 1 reverses each group of that many bytes.
 std::unique_ptr<ByteSource> OpenRecord(const ByteSource& archive, const ZipRecord& record, size_t swap_width = 1);
 
 }  // namespace pthview

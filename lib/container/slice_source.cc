@@ -6,14 +6,23 @@
 namespace pthview {
 namespace {
 
-class SliceSource : public ByteSource {
+class SliceSource : public InsideSource {
  public:
-  SliceSource(std::shared_ptr<const ByteSource> base, uint64_t offset, uint64_t length, std::string name)
-      : base_(std::move(base)), offset_(offset), length_(length), name_(std::move(name)) {}
+  SliceSource(std::shared_ptr<const ByteSource> base, uint64_t offset, uint64_t length, std::string name,
+              std::shared_ptr<UnpackAllowance> allowance)
+      : base_(std::move(base)),
+        offset_(offset),
+        length_(length),
+        name_(std::move(name)),
+        allowance_(std::move(allowance)) {}
 
   uint64_t size() const override { return length_; }
   const std::string& name() const override { return name_; }
   Status CheckUnchanged() const override { return base_->CheckUnchanged(); }
+  std::shared_ptr<UnpackAllowance> allowance() const override {
+    const auto* inside = allowance_ ? nullptr : dynamic_cast<const InsideSource*>(base_.get());
+    return inside != nullptr ? inside->allowance() : allowance_;
+  }
 
   Status ReadAt(uint64_t offset, std::span<std::byte> out) const override {
     if (offset > length_ || out.size() > length_ - offset) {
@@ -31,15 +40,16 @@ class SliceSource : public ByteSource {
   uint64_t offset_;
   uint64_t length_;
   std::string name_;
+  std::shared_ptr<UnpackAllowance> allowance_;
 };
 
 }  // namespace
 
 std::unique_ptr<ByteSource> OpenSlice(std::shared_ptr<const ByteSource> base, uint64_t offset, uint64_t length,
-                                      std::string name) {
+                                      std::string name, std::shared_ptr<UnpackAllowance> allowance) {
   offset = std::min(offset, base->size());
   length = std::min(length, base->size() - offset);
-  return std::make_unique<SliceSource>(std::move(base), offset, length, std::move(name));
+  return std::make_unique<SliceSource>(std::move(base), offset, length, std::move(name), std::move(allowance));
 }
 
 }  // namespace pthview

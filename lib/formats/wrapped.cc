@@ -1,5 +1,5 @@
-// A checkpoint inside a file of another kind: gzip and xz around one file, tar and zip around several. Looked into in
-// memory; nothing is unpacked to disk, and names from the archive are only ever shown.
+// A checkpoint inside a file of another kind: gzip and xz around one file, tar and zip around several. Nothing is
+// unpacked to disk, nor held in memory as a whole; names from the archive are only ever shown.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -9,11 +9,9 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
-#include "lib/container/gzip.h"
-#include "lib/container/record_source.h"
 #include "lib/container/slice_source.h"
 #include "lib/container/tar.h"
-#include "lib/container/xz.h"
+#include "lib/container/unpacked_source.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/model/merge.h"
@@ -21,22 +19,14 @@
 namespace pthview {
 namespace {
 
-// Weights hardly compress: what unpacks to more than this is no checkpoint, or needs a program that writes it to disk.
-uint64_t UnpackedLimit(uint64_t packed) {
-  constexpr uint64_t kLeast = uint64_t{64} << 20;
-  constexpr uint64_t kMost = uint64_t{1} << 30;
-  return std::min(kMost, kLeast + std::min(packed, kMost) * 16);
-}
-
 bool StartsWith(const OpenContext& context, std::string_view magic) {
   return std::string_view(reinterpret_cast<const char*>(context.head.data()), context.head.size()).starts_with(magic);
 }
 
-Result<Model> OpenUnpacked(const OpenContext& context, Result<std::vector<std::byte>> bytes, std::string_view what,
-                           const OpenOptions& options) {
-  if (!bytes) return std::move(bytes).error();
-  std::string name = context.path;
-  auto model = OpenInside(name, OpenMemory(name, std::move(*bytes)), options, context.depth + 1);
+Result<Model> OpenUnpacked(const OpenContext& context, Result<std::unique_ptr<ByteSource>> unpacked,
+                           std::string_view what, const OpenOptions& options) {
+  if (!unpacked) return std::move(unpacked).error();
+  auto model = OpenInside(context.path, std::move(*unpacked), options, context.depth + 1);
   if (!model) {
     Error error = std::move(model).error();
     error.message = fmt::format("inside the {} file: {}", what, error.message);
@@ -49,9 +39,8 @@ Result<Model> OpenUnpacked(const OpenContext& context, Result<std::vector<std::b
 int MatchGzip(const OpenContext& context) { return StartsWith(context, "\x1F\x8B\x08") ? 60 : 0; }
 
 Result<Model> OpenGzip(OpenContext context, const OpenOptions& options) {
-  uint64_t size = context.source->size();
-  auto bytes = Inflate(*context.source, 0, size, {.format = DeflateFormat::kGzip, .limit = UnpackedLimit(size)});
-  return OpenUnpacked(context, std::move(bytes), "gzip", options);
+  auto unpacked = OpenUnpackedGzip(std::move(context.source), context.path);
+  return OpenUnpacked(context, std::move(unpacked), "gzip", options);
 }
 
 int MatchXz(const OpenContext& context) {
@@ -63,8 +52,8 @@ int MatchXz(const OpenContext& context) {
 }
 
 Result<Model> OpenXz(OpenContext context, const OpenOptions& options) {
-  auto bytes = UnpackXz(*context.source, UnpackedLimit(context.source->size()));
-  return OpenUnpacked(context, std::move(bytes), "xz", options);
+  auto unpacked = OpenUnpackedXz(std::move(context.source), context.path);
+  return OpenUnpacked(context, std::move(unpacked), "xz", options);
 }
 
 // The members of a bag that are checkpoints, put together.
@@ -132,10 +121,11 @@ int MatchTar(const OpenContext& context) { return LooksLikeTar(context.head) ? 5
 
 Result<Model> OpenTar(OpenContext context, const OpenOptions& options) {
   std::shared_ptr<const ByteSource> archive = std::move(context.source);
+  auto allowance = AllowanceOf(*archive);
   Bag bag(context, options, "tar");
   PTHVIEW_ASSIGN(std::vector<TarMember> members, ReadTar(*archive, &bag.findings()));
   for (const TarMember& member : members) {
-    bag.Try(member.name, OpenSlice(archive, member.offset, member.size, member.name));
+    bag.Try(member.name, OpenSlice(archive, member.offset, member.size, member.name, allowance));
   }
   return std::move(bag).Finish();
 }
@@ -145,25 +135,18 @@ int MatchZip(const OpenContext& context) { return context.zip != nullptr ? 1 : 0
 
 Result<Model> OpenZip(OpenContext context, const OpenOptions& options) {
   std::shared_ptr<const ByteSource> archive = std::move(context.source);
-  uint64_t budget = UnpackedLimit(archive->size());
+  auto allowance = AllowanceOf(*archive);
   Bag bag(context, options, "zip");
   for (const ZipRecord& record : context.zip->records()) {
     if (!record.readable) continue;
     std::string name(record.name);
     if (record.method == 0) {
-      bag.Try(name, OpenSlice(archive, record.offset, record.size, name));
-      continue;
+      bag.Try(name, OpenSlice(archive, record.offset, record.size, name, allowance));
+    } else if (Status allowed = allowance->Take(record.size, ""); !allowed) {
+      bag.findings().Add(Severity::kWarning, "bag-member", EscapeName(name), allowed.error().message);
+    } else {
+      bag.Try(name, OpenUnpackedRecord(archive, record.offset, record.stored, record.size, name, allowance));
     }
-    if (record.size > budget) {
-      bag.findings().Add(Severity::kWarning, "bag-member", EscapeName(name),
-                         fmt::format("it unpacks to {} bytes, more than is done in memory", record.size));
-      continue;
-    }
-    budget -= record.size;
-    // The record reads from the archive, so it keeps it.
-    std::shared_ptr<const ByteSource> unpacked(OpenRecord(*archive, record).release(),
-                                               [archive](const ByteSource* source) { delete source; });
-    bag.Try(name, OpenSlice(unpacked, 0, unpacked->size(), name));
   }
   return std::move(bag).Finish();
 }

@@ -1,0 +1,234 @@
+#include "lib/container/unpacked_source.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <limits>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "lib/base/block_cache.h"
+#include "lib/base/checked.h"
+#include "lib/base/progress.h"
+#include "lib/container/packed_data.h"
+#include "lib/container/packed_deflate.h"
+#include "lib/container/packed_xz.h"
+
+namespace pthview {
+namespace {
+
+constexpr uint64_t kBlock = uint64_t{1} << 20;
+constexpr uint64_t kCacheBytes = uint64_t{64} << 20;
+constexpr uint64_t kLongWay = uint64_t{64} << 20;  // worth a progress line
+constexpr char kGzipHint[] = "unpack the file with `gunzip -k` if it is trusted, and open what comes out";
+constexpr char kXzHint[] = "unpack the file with `unxz -k` if it is trusted, and open what comes out";
+constexpr char kZipHint[] = "unpack the file with `unzip` if it is trusted, and open what comes out";
+
+std::atomic<bool> show_progress{false};
+
+bool MayShowProgress() { return show_progress && ::isatty(STDERR_FILENO) == 1; }
+
+// Of all sources, so that an archive of a thousand packed records takes no more than one of them.
+BlockCache& Blocks() {
+  static BlockCache blocks(kCacheBytes);
+  return blocks;
+}
+
+// Bounds what is unpacked in vain: on the way to what is wanted, and again because it is no longer kept. Tensors that
+// lie in the worst order would otherwise make hours of work of a small file. What a session of minutes asks for comes
+// on top.
+class DetourBudget {
+ public:
+  explicit DetourBudget(uint64_t size) {
+    auto most = CheckedMul(size, kTimes);
+    if (most) most = CheckedAdd(*most, kLeast);
+    most_ = most.value_or(std::numeric_limits<uint64_t>::max());
+  }
+
+  void Spend(uint64_t bytes) { spent_ += bytes; }
+
+  Status Check(const char* hint) const {
+    if (spent_ <= most_) return Ok();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin_);
+    if ((spent_ - most_) / kASecond < static_cast<uint64_t>(seconds.count())) return Ok();
+    return Error{.code = ErrorCode::kLimit,
+                 .message = "reading its parts in this order unpacks the same bytes over and over, more than the " +
+                            std::to_string(most_) + " bytes that are allowed (4 times its size and 256 MB)",
+                 .hint = hint};
+  }
+
+ private:
+  static constexpr uint64_t kTimes = 4;
+  static constexpr uint64_t kLeast = uint64_t{256} << 20;
+  static constexpr uint64_t kASecond = uint64_t{1} << 20;
+  uint64_t most_ = 0;
+  uint64_t spent_ = 0;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+class UnpackedSource : public InsideSource {
+ public:
+  UnpackedSource(std::string name, std::shared_ptr<const ByteSource> packed, std::unique_ptr<PackedData> data,
+                 std::shared_ptr<UnpackAllowance> allowance, const char* hint)
+      : name_(std::move(name)),
+        packed_(std::move(packed)),
+        data_(std::move(data)),
+        allowance_(std::move(allowance)),
+        hint_(hint),
+        size_(data_->size()),
+        file_(Blocks().NewFile()),
+        budget_(size_) {}
+  ~UnpackedSource() override { Blocks().DropFile(file_); }
+
+  uint64_t size() const override { return size_; }
+  const std::string& name() const override { return name_; }
+  Status CheckUnchanged() const override { return packed_->CheckUnchanged(); }
+  std::shared_ptr<UnpackAllowance> allowance() const override { return allowance_; }
+
+  Status ReadAt(uint64_t offset, std::span<std::byte> out) const override {
+    if (offset > size_ || out.size() > size_ - offset) {
+      return Error{.code = ErrorCode::kTruncated,
+                   .message = "it ends at byte " + std::to_string(size_) + ", but " + std::to_string(out.size()) +
+                              " bytes are expected here",
+                   .file = name_,
+                   .offset = offset};
+    }
+    while (!out.empty()) {
+      const uint64_t block = offset / kBlock;
+      const auto from = static_cast<size_t>(offset % kBlock);
+      const std::span<std::byte> piece = out.first(std::min<size_t>(out.size(), kBlock - from));
+      if (!Blocks().Copy(file_, block, from, piece)) {
+        if (Status status = Unpack(block, from, piece); !status) return Located(std::move(status).error());
+      }
+      offset += piece.size();
+      out = out.subspan(piece.size());
+    }
+    return Ok();
+  }
+
+  // For data that does not know its size: from end to end.
+  Status LearnSize(uint64_t packed_bytes) {
+    PTHVIEW_ASSIGN(std::unique_ptr<UnpackPass> pass, data_->Start(0));
+    Progress progress("unpacking", packed_bytes, MayShowProgress());
+    std::vector<std::byte> bytes(kBlock);
+    size_t written = kBlock;
+    for (uint64_t block = 0; written == kBlock; ++block) {
+      if (Progress::Interrupted()) return Error{ErrorCode::kInterrupted, "interrupted"};
+      const uint64_t packed = pass->packed();
+      Status status = pass->Next(bytes, &written);
+      PTHVIEW_TRY(allowance_->Take(written, hint_));
+      PTHVIEW_TRY(std::move(status));
+      if (written > 0) Blocks().Put(file_, block, std::span(bytes).first(written));
+      progress.Advance(pass->packed() - packed);
+    }
+    size_ = data_->size();
+    budget_ = DetourBudget(size_);
+    return Ok();
+  }
+
+ private:
+  // Goes to the block, and copies bytes of it. What is unpacked on the way is kept as well.
+  Status Unpack(uint64_t block, size_t from, std::span<std::byte> out) const {
+    std::lock_guard lock(mutex_);
+    if (Blocks().Copy(file_, block, from, out)) return Ok();  // another thread was here
+    PTHVIEW_TRY(budget_.Check(hint_));
+    const uint64_t begin = block * kBlock;
+    const uint64_t end = std::min(begin + kBlock, size_);
+    PTHVIEW_ASSIGN(std::unique_ptr<UnpackPass> pass, PassBefore(begin));
+    const uint64_t way = end - pass->position();
+    Progress progress("unpacking", way, way >= kLongWay && MayShowProgress());
+    std::vector<std::byte> bytes(static_cast<size_t>(std::min(kBlock, size_)));
+    while (pass->position() < end) {
+      if (Progress::Interrupted()) return Error{ErrorCode::kInterrupted, "interrupted"};
+      const uint64_t at = pass->position();
+      const std::span<std::byte> piece =
+          std::span(bytes).first(static_cast<size_t>(std::min(end, (at / kBlock + 1) * kBlock) - at));
+      size_t written = 0;
+      Status status = pass->Next(piece, &written);
+      budget_.Spend(written);
+      PTHVIEW_TRY(std::move(status));
+      if (written < piece.size()) return Error{ErrorCode::kCorrupt, "the packed data ends early"};
+      if (at % kBlock == 0) Blocks().Put(file_, at / kBlock, piece);
+      if (at == begin) std::memcpy(out.data(), piece.data() + from, out.size());
+      progress.Advance(written);
+    }
+    budget_.Spend(0 - static_cast<uint64_t>(out.size()));
+    if (end < size_) passes_.insert(passes_.begin(), std::move(pass));
+    return Ok();
+  }
+
+  // Of the open passes the nearest, or a new one when that would be nearer.
+  Result<std::unique_ptr<UnpackPass>> PassBefore(uint64_t offset) const {
+    const uint64_t start = data_->StartBefore(offset);
+    auto best = passes_.end();
+    for (auto pass = passes_.begin(); pass != passes_.end(); ++pass) {
+      const uint64_t at = (*pass)->position();
+      if (at < start || at > offset) continue;
+      if (best == passes_.end() || at > (*best)->position()) best = pass;
+    }
+    if (best != passes_.end()) {
+      std::unique_ptr<UnpackPass> pass = std::move(*best);
+      passes_.erase(best);
+      return pass;
+    }
+    while (passes_.size() >= data_->most_passes()) passes_.pop_back();
+    return data_->Start(offset);
+  }
+
+  // Offsets in errors of the data are those of packed bytes: whoever reads this source would take them for its own.
+  Error Located(Error error) const {
+    if (error.file.empty()) error.file = name_;
+    if (error.offset && error.record.empty()) {
+      error.message += " (at byte " + std::to_string(*error.offset) + " of the packed data)";
+      error.offset.reset();
+    }
+    return error;
+  }
+
+  std::string name_;
+  std::shared_ptr<const ByteSource> packed_;
+  std::unique_ptr<PackedData> data_;
+  std::shared_ptr<UnpackAllowance> allowance_;
+  const char* hint_;
+  uint64_t size_;
+  uint64_t file_;  // in the cache
+  mutable std::mutex mutex_;
+  mutable DetourBudget budget_;
+  mutable std::vector<std::unique_ptr<UnpackPass>> passes_;  // that no one uses now, the last used first
+};
+
+}  // namespace
+
+void ShowUnpackingProgress(bool show) { show_progress = show; }
+
+Result<std::unique_ptr<ByteSource>> OpenUnpackedGzip(std::shared_ptr<const ByteSource> packed, std::string name) {
+  const uint64_t length = packed->size();
+  auto data = std::make_unique<PackedDeflate>(*packed, 0, length, DeflateFormat::kGzip, std::nullopt);
+  auto allowance = AllowanceOf(*packed);
+  auto source = std::make_unique<UnpackedSource>(std::move(name), std::move(packed), std::move(data),
+                                                 std::move(allowance), kGzipHint);
+  PTHVIEW_TRY(source->LearnSize(length));
+  return std::unique_ptr<ByteSource>(std::move(source));
+}
+
+Result<std::unique_ptr<ByteSource>> OpenUnpackedXz(std::shared_ptr<const ByteSource> packed, std::string name) {
+  PTHVIEW_ASSIGN(std::unique_ptr<PackedXz> data, PackedXz::Open(*packed));
+  auto allowance = AllowanceOf(*packed);
+  PTHVIEW_TRY(allowance->Take(data->size(), kXzHint));
+  return std::unique_ptr<ByteSource>(std::make_unique<UnpackedSource>(std::move(name), std::move(packed),
+                                                                      std::move(data), std::move(allowance), kXzHint));
+}
+
+std::unique_ptr<ByteSource> OpenUnpackedRecord(std::shared_ptr<const ByteSource> packed, uint64_t offset,
+                                               uint64_t length, uint64_t size, std::string name,
+                                               std::shared_ptr<UnpackAllowance> allowance) {
+  auto data = std::make_unique<PackedDeflate>(*packed, offset, length, DeflateFormat::kRaw, size);
+  return std::make_unique<UnpackedSource>(std::move(name), std::move(packed), std::move(data), std::move(allowance),
+                                          kZipHint);
+}
+
+}  // namespace pthview

@@ -1,0 +1,36 @@
+// What packed bytes unpack to, as a source: nothing is written to disk, and memory does not grow with the file.
+//
+// Blocks that were unpacked last are kept, 64 MB for all sources together; decoders are kept open where they stand, so
+// that reading on is one pass. A read elsewhere begins at the last place before it where the data can be entered (see
+// packed_deflate.h and packed_xz.h).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "lib/base/result.h"
+#include "lib/base/source.h"
+#include "lib/container/unpack_allowance.h"
+
+namespace pthview {
+
+// All of a gzip file. Nothing in it says what it unpacks to, so that it is unpacked once from end to end here, and
+// every checksum compared. kLimit by the allowance of `packed` (unpack_allowance.h); kTruncated and kCorrupt with the
+// offset.
+Result<std::unique_ptr<ByteSource>> OpenUnpackedGzip(std::shared_ptr<const ByteSource> packed, std::string name);
+
+// All of an xz file. Only its index is read; what is wrong with the data is an error of the read that meets it. Limits
+// as above.
+Result<std::unique_ptr<ByteSource>> OpenUnpackedXz(std::shared_ptr<const ByteSource> packed, std::string name);
+
+// packed[offset, offset + length), which is deflated and has `size` bytes when it is not: a zip record. Nothing is read
+// yet. The caller has asked `allowance`, which is for what stands inside; it may be null.
+std::unique_ptr<ByteSource> OpenUnpackedRecord(std::shared_ptr<const ByteSource> packed, uint64_t offset,
+                                               uint64_t length, uint64_t size, std::string name,
+                                               std::shared_ptr<UnpackAllowance> allowance = nullptr);
+
+// Whether unpacking that takes over a second may draw a progress line; for main, before anything is opened.
+void ShowUnpackingProgress(bool show);
+
+}  // namespace pthview
