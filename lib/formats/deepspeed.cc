@@ -1,121 +1,93 @@
 // DeepSpeed ZeRO checkpoints: a folder in which every rank has written its share of the float32 weights
-// (deepspeed_files.h). Shares of data-parallel ranks are merged (deepspeed_shares.h).
-#include <map>
+// (deepspeed_files.h). Shares of data-parallel ranks are merged (deepspeed_shares.h), slices of tensor-parallel ranks
+// joined (deepspeed_ranks.h); files of layers and experts are listed where they hold something else.
+#include <set>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
-#include "lib/formats/deepspeed_shares.h"
+#include "lib/formats/deepspeed_ranks.h"
+#include "lib/formats/folder.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
-#include "lib/formats/pieces.h"
-#include "lib/model/path.h"
+#include "lib/model/merge.h"
 
 namespace pthview {
 namespace {
 
-using pickle::Kind;
-using pickle::Value;
+constexpr size_t kMostOthers = 10'000;
 
-class Lister {
- public:
-  Lister(ModelBuilder& builder, const std::string& folder) : builder_(builder), folder_(folder) {
-    builder_.model().parts.push_back({.kind = PartKind::kModel});
+using Names = std::set<std::string, std::less<>>;
+
+// A layer's names have no number: `0.weight` of the model is `weight` of layer 0.
+bool IsCopy(const Model& model, const std::string& file, const Names& names) {
+  auto layer = LayerFileOf(file);
+  if (!layer || model.tensors.empty()) return false;
+  for (const Tensor& tensor : model.tensors) {
+    if (!names.contains(fmt::format("{}.{}", layer->layer, tensor.name))) return false;
   }
+  return true;
+}
 
-  void List(DeepSpeedShare& share) {
-    for (const DeepSpeedParameter& parameter : share.parameters) AddParameter(parameter);
-    for (auto& [name, tensor] : share.buffers) {
-      std::string path;
-      AppendTextKey(path, name);
-      Add(tensor, path, TensorKind::kBuffer);
+// Files of layers and experts, in parts that have the files' names.
+void ListOthers(ModelBuilder& builder, const DeepSpeedFiles& files, const Names& names, const OpenOptions& options,
+                int depth) {
+  size_t copies = 0;
+  size_t listed = 0;
+  for (const std::string& file : files.others) {
+    if (copies + listed == kMostOthers) {
+      builder.Note(Severity::kWarning, "zero-other-files", "",
+                   fmt::format("{} files of layers and experts are not read, there are so many",
+                               files.others.size() - kMostOthers));
+      break;
     }
-    for (const auto& [name, original] : share.same_as) AddShared(name, original);
-    for (std::string_view key : {"ds_version", "global_steps", "global_samples"}) AddPlain(*share.model, key);
-  }
-
- private:
-  void AddParameter(const DeepSpeedParameter& parameter) {
-    std::string path;
-    AppendTextKey(path, parameter.name);
-    TensorDraft draft{.shape = parameter.shape, .dtype = parameter.dtype};
-    const std::vector<ByteRange>& pieces = parameter.pieces;
-    if (!pieces.empty()) {
-      Storage storage{.nbytes = parameter.nbytes,
-                      .dtype = parameter.dtype,
-                      .key = builder_.arena().Copy(EscapeName(parameter.name))};
-      if (pieces.size() == 1) {
-        storage.source = pieces[0].source;
-        storage.offset = pieces[0].offset;
-      } else {
-        std::vector<Piece> joined;
-        joined.reserve(pieces.size());
-        for (const ByteRange& piece : pieces) {
-          joined.push_back({builder_.model().sources[piece.source].get(), piece.offset, piece.nbytes});
-        }
-        storage.source = builder_.AddSource(Join(folder_, std::move(joined)));
-      }
-      draft.storage = builder_.AddStorage(storage);
+    auto source = OpenInFolder(files.folder, file);
+    auto model = source ? OpenInside(file, std::move(*source), options, depth + 1)
+                        : Result<Model>(tl::unexpected(source.error()));
+    if (!model) {
+      builder.Note(Severity::kError, "shard-broken", EscapeName(file), model.error().message);
+      continue;
     }
-    Add(builder_.Check(draft, path), path, TensorKind::kParameter);
-  }
-
-  void Add(Tensor tensor, std::string_view path, TensorKind kind) {
-    tensor.path = tensor.name = builder_.arena().Copy(path);
-    tensor.part = 0;
-    tensor.kind = kind;
-    rows_.emplace(std::string(path), builder_.AddTensor(tensor));
-  }
-
-  void AddShared(const std::string& name, const std::string& original) {
-    std::string path;
-    std::string of;
-    AppendTextKey(path, name);
-    AppendTextKey(of, original);
-    auto found = rows_.find(of);
-    if (found == rows_.end() || rows_.contains(path)) return;
-    Tensor tensor = builder_.model().tensors[found->second];
-    tensor.same_as = found->second;
-    Add(tensor, path, TensorKind::kParameter);
-  }
-
-  void AddPlain(DeepSpeedFile& file, std::string_view key) {
-    const Value* value = file.Find(key);
-    if (value == nullptr) return;
-    PlainValue row{.path = builder_.arena().Copy(key), .part = 0, .kind = PlainKind::kString};
-    if (value->IsText()) {
-      row.text = builder_.arena().Copy(EscapeName(value->Text()));
-    } else if (value->Is(Kind::kInt)) {
-      row.kind = PlainKind::kInt;
-      row.text = builder_.arena().Copy(std::to_string(value->integer));
-    } else {
-      return;
+    if (IsCopy(*model, file, names)) {
+      ++copies;
+      continue;
     }
-    builder_.AddPlain(row);
+    ++listed;
+    Merge(builder, std::move(*model), {.step = std::string_view(file).substr(0, file.size() - 3)});
   }
-
-  ModelBuilder& builder_;
-  std::string folder_;
-  std::map<std::string, Index> rows_;  // by path
-};
+  if (copies > 0) {
+    builder.Note(Severity::kInfo, "zero-layer-files", "",
+                 fmt::format("{} layer_ files hold what was computed with, of the weights that are listed as the "
+                             "optimizer has them: they are not listed again",
+                             copies));
+  }
+  if (listed > 0) {
+    builder.Note(Severity::kInfo, "zero-other-files", "",
+                 fmt::format("{} files of layers or experts hold more than the merged weights: each is listed as it "
+                             "is, in parts that begin with its name",
+                             listed));
+  }
+}
 
 int Match(const OpenContext& context) { return context.directory && FindDeepSpeedFiles(context.folder) ? 70 : 0; }
 
-Result<Model> Open(OpenContext context, const OpenOptions&) {
+Result<Model> Open(OpenContext context, const OpenOptions& options) {
   ModelBuilder builder(std::move(context.findings));
   auto files = FindDeepSpeedFiles(context.folder);
   if (!files) return Error{.code = ErrorCode::kNotFound, .message = "the folder's files are gone"};
-  if (files->ranks.size() > 1) {
-    builder.Note(Severity::kWarning, "model-parallel", "",
-                 "the model is split over several model-parallel ranks; the first one's share is listed");
-  }
-  PTHVIEW_ASSIGN(DeepSpeedShare share, ReadDeepSpeedShare(builder, *files, files->ranks.begin()->first, ""));
-  Lister(builder, files->folder).List(share);
+  PTHVIEW_ASSIGN(DeepSpeedRanks ranks, ReadDeepSpeedRanks(builder, *files));
+  DeepSpeedRows rows(builder, files->folder);
+  DeepSpeedShare& first = ranks.shares.begin()->second;
+  ListDeepSpeedRanks(builder, files->folder, ranks, rows);
+  for (std::string_view key : {"ds_version", "global_steps", "global_samples"}) rows.AddPlain(*first.model, key);
+  ListOthers(builder, *files, NamesOf(ranks), options, context.depth);
+  std::string over = ranks.count == 1
+                         ? fmt::format("{} ranks", first.data_ranks)
+                         : fmt::format("{} model-parallel ranks of {} ranks each", ranks.count, first.data_ranks);
   builder.model().format_text =
-      fmt::format("DeepSpeed ZeRO stage {} checkpoint of {} ranks, merged to float32", share.stage, share.data_ranks);
+      fmt::format("DeepSpeed ZeRO stage {} checkpoint of {}, merged to float32", first.stage, over);
   return std::move(builder).Finish();
 }
 

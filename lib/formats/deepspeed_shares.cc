@@ -42,6 +42,19 @@ std::vector<ByteRange> CutRanges(const std::vector<ByteRange>& row, uint64_t fro
 
 namespace {
 
+// zero_stage is an int, or a member of ZeroStageEnum: pickled by value or, by some Pythons, as getattr(class, name).
+// One that is neither is told by what stages 1 and 2 have in common.
+int StageOf(const DeepSpeedFile& file, Value stage) {
+  if (auto number = file.Int(stage)) return static_cast<int>(std::clamp<int64_t>(*number, 0, 99));
+  constexpr std::string_view kNames[] = {"disabled", "optimizer_states", "gradients", "weights"};
+  constexpr int kEither = 2;
+  if (!stage.Is(Kind::kObject)) return kEither;
+  auto args = file.file.tree.Sequence(file.file.tree.ObjectOf(stage).args);
+  if (args.size() != 2 || !args[1].IsText()) return kEither;
+  const auto* found = std::find(std::begin(kNames), std::end(kNames), args[1].Text());
+  return found == std::end(kNames) ? kEither : static_cast<int>(found - std::begin(kNames));
+}
+
 class Merger {
  public:
   Merger(ModelBuilder& builder, const DeepSpeedFiles& files, int rank, std::string_view label)
@@ -124,9 +137,7 @@ class Merger {
       DeepSpeedFile& file = **loaded;
       const Value* state = file.Find("optimizer_state_dict");
       if (state == nullptr) continue;
-      if (const Value* stage = file.Find(*state, "zero_stage")) {
-        if (auto number = file.Int(*stage)) share_.stage = static_cast<int>(std::clamp<int64_t>(*number, 0, 99));
-      }
+      if (const Value* stage = file.Find(*state, "zero_stage")) share_.stage = StageOf(file, *stage);
       partitions = std::max(partitions, ReadPartitions(file, *state));
       ReadPaddings(file, *state);
       const char* key = share_.stage == 3 ? "fp32_flat_groups" : "single_partition_of_fp32_groups";
