@@ -16,21 +16,26 @@ constexpr uint64_t InRange(uint64_t word, uint8_t first, uint8_t last) {
   return ((word + Eight(0x80 - first)) & ~(word + Eight(0x7f - last))) & Eight(0x80);
 }
 
-// Calls `see(word)` for each eight characters, the last of them filled up with `fill`.
+// Calls `see(word)` for each eight characters, the first in the lowest byte, and the last of them filled up with
+// `fill`.
 template <typename See>
-void EachWord(std::string_view text, char fill, const See& see) {
-  while (text.size() >= 8) {
-    uint64_t word;
-    std::memcpy(&word, text.data(), 8);
-    see(word);
-    text.remove_prefix(8);
-  }
-  if (text.empty()) return;
-  char rest[8] = {fill, fill, fill, fill, fill, fill, fill, fill};
-  for (size_t i = 0; i < text.size(); ++i) rest[i] = text[i];
+[[gnu::always_inline]] inline void EachWord(std::string_view text, char fill, const See& see) {
+  const char* at = text.data();
+  size_t left = text.size();
   uint64_t word;
-  std::memcpy(&word, rest, 8);
-  see(word);
+  for (; left >= 8; at += 8, left -= 8) {
+    std::memcpy(&word, at, 8);
+    see(word);
+  }
+  if (left == 0) return;
+  if (text.size() >= 8) {  // the last eight, less those seen already
+    std::memcpy(&word, at + left - 8, 8);
+    word >>= 8 * (8 - left);
+  } else {
+    word = 0;
+    for (size_t i = 0; i < left; ++i) word |= uint64_t{static_cast<uint8_t>(at[i])} << 8 * i;
+  }
+  see(word | Eight(static_cast<uint8_t>(fill)) << 8 * left);
 }
 
 // Every character is one of ' ' to '~', so that the text is as wide as it is long and needs no escaping anywhere but

@@ -20,6 +20,9 @@ constexpr uint64_t kLargestDirectory = uint64_t{1} << 30;
 // From about here on starting a thread pays for itself.
 constexpr size_t kWorthAThread = 8192;
 
+// Bytes of the central directory that are parsed ahead of the rest: some dozens of entries.
+constexpr uint64_t kFirstEntries = 4096;
+
 uint32_t Crc32(std::span<const std::byte> bytes) {
   return static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
@@ -45,13 +48,30 @@ bool LooksLikeZip(std::span<const std::byte> head) {
 }
 
 Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings, const Meanwhile& meanwhile) {
+  auto place = zip::FindDirectory(source);
+  if (!meanwhile || !place || place->entries < kWorthAThread || WorthAssuming(source) != nullptr) {
+    return OpenAt(std::move(place), source, findings);
+  }
+  Result<ZipArchive> archive = Error{};
+  const auto look_ahead = [&] {
+    auto bytes = source.Read(place->offset, std::min(place->size, kFirstEntries));
+    if (!bytes) return;
+    std::vector<ZipRecord> first;
+    std::string_view name;
+    Findings unused;
+    if (zip::ParseDirectory(*place, *bytes, &first, &name, &unused) || !first.empty()) meanwhile(first);
+  };
+  InParallel(look_ahead, [&] { archive = OpenAt(place, source, findings); });
+  return archive;
+}
+
+Result<ZipArchive> ZipArchive::OpenAt(Result<zip::Place> place, const ByteSource& source, Findings* findings) {
   ZipArchive archive;
   archive.source_ = &source;
   std::string_view first;
   uint64_t directory = source.size();
 
   std::vector<uint32_t> twins;
-  Result<zip::Place> place = zip::FindDirectory(source);
   Status parsed;
   if (place) {
     if (place->size > kLargestDirectory) {
@@ -76,17 +96,15 @@ Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings
     const DistantSource* distant = WorthAssuming(source);
     const std::vector<uint32_t> unread =
         distant != nullptr ? zip::AssumeLocalHeaders(*distant, directory, order, archive.records_, findings) : order;
-    // None needs what another writes: names stand in the central directory, places in the local headers.
+    // Neither needs what the other writes: names stand in the central directory, places in the local headers.
     Status read;
     const auto headers = [&] { read = zip::ReadLocalHeaders(source, unread, archive.records_, findings); };
     const auto index = [&] { twins = archive.BuildIndex(); };
-    if (archive.records_.size() < kWorthAThread) {
+    if (archive.records_.size() >= kWorthAThread) {
+      InParallel(headers, index);
+    } else {
       headers();
       index();
-    } else if (meanwhile && distant == nullptr) {
-      InParallel([&] { meanwhile(archive.records_); }, [&] { headers(), index(); });
-    } else {
-      InParallel(headers, index);
     }
     if (!read) return std::move(read).error().In(source.name());
     zip::CheckOverlaps(source.size(), directory, order, archive.records_, findings);

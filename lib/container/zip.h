@@ -16,6 +16,10 @@
 
 namespace pthview {
 
+namespace zip {
+struct Place;
+}
+
 struct ZipRecord {
   std::string_view name;  // raw bytes as the central directory has them, prefix included; lives as long as the archive
   uint64_t header = 0;    // offset of the local header in the source
@@ -42,9 +46,10 @@ Result<uint64_t> DataOffset(const ByteSource& source, const ZipRecord& record);
 
 class ZipArchive {
  public:
-  // Something to do on another core while the local headers of a large archive are read: `offset` and `readable` of the
-  // records are not known yet and must not be looked at.
-  using Meanwhile = std::function<void(std::span<const ZipRecord> records)>;
+  // Something to do on another core while a large archive is opened. It is shown some dozens of records, the first of
+  // the central directory, borrowed for the call; `offset` and `readable` are not known yet, and whether the rest of
+  // the archive agrees is not either.
+  using Meanwhile = std::function<void(std::span<const ZipRecord> first)>;
 
   // Reads the end record, the central directory and every local header (batched, so that 50,000 small records cost a
   // few large reads). When the central directory is missing or broken the archive is rebuilt from local headers and a
@@ -53,7 +58,7 @@ class ZipArchive {
   // with "zip-". Of several archives in a row the last one is read. `source` must outlive the archive; `findings` must
   // not be null. kUnrecognized, after reading no more than the ends of the source, when it is no zip archive at all;
   // kCorrupt when it is one of which nothing can be recovered.
-  // `meanwhile` is called once or, for small archives, for rebuilt ones and on errors, not at all.
+  // `meanwhile` is called at most once: not for small archives, distant ones, or those without an end record.
   static Result<ZipArchive> Open(const ByteSource& source, Findings* findings, const Meanwhile& meanwhile = {});
 
   ZipArchive(ZipArchive&&) noexcept = default;
@@ -90,6 +95,7 @@ class ZipArchive {
  private:
   struct Index;  // hash of names
   ZipArchive() = default;
+  static Result<ZipArchive> OpenAt(Result<zip::Place> place, const ByteSource& source, Findings* findings);
   // Puts every record into index_; returns those whose name, but for case, an earlier one has.
   std::vector<uint32_t> BuildIndex();
   void ReportTwins(std::span<const uint32_t> twins, Findings* findings);

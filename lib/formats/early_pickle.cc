@@ -8,9 +8,7 @@
 
 namespace pthview {
 
-std::optional<EarlyPickle> ReadPickleEarly(const ByteSource& source, std::span<const ZipRecord> records) {
-  constexpr size_t kFirst = 8;
-  const auto first = records.first(std::min(records.size(), kFirst));
+std::optional<EarlyPickle> ReadPickleEarly(const ByteSource& source, std::span<const ZipRecord> first) {
   const auto record = std::find_if(first.begin(), first.end(), [](const ZipRecord& candidate) {
     return candidate.method == 0 && candidate.stored == candidate.size && candidate.name.ends_with("/data.pkl");
   });

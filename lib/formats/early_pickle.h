@@ -1,7 +1,7 @@
-// The pickle of a torch.save archive, read while the archive itself is still being checked.
+// The pickle of a torch.save archive, read while the archive itself is still being opened.
 //
-// Of a checkpoint of 50,000 tensors the pickle and the local headers take about the same time, and neither needs the
-// other. What is read early counts only when the checked archive then says that the record stands just there.
+// Of a checkpoint of 50,000 tensors the pickle and the archive's records take about the same time, and neither needs
+// the other. What is read early counts only when the opened archive then says that the record stands just there.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ struct EarlyPickle {
   }
 };
 
-// The record data.pkl, when it is stored and among the first, where torch.save puts it. nullopt when it is not there or
+// The record data.pkl, when it is stored and among these, where torch.save puts it. nullopt when it is not there or
 // its bytes cannot be read.
-std::optional<EarlyPickle> ReadPickleEarly(const ByteSource& source, std::span<const ZipRecord> records);
+std::optional<EarlyPickle> ReadPickleEarly(const ByteSource& source, std::span<const ZipRecord> first);
 
 }  // namespace pthview

@@ -203,7 +203,12 @@ void PrintTensorTable(Output& out, const Style& style, const Model& model, const
                       std::span<const size_t> order, std::span<const std::string> hashes) {
   const size_t count = selection.tensors.size();
   std::vector<Widths> parts((count + kRowsAtOnce - 1) / kRowsAtOnce);
-  ParallelFor(parts.size(), [&](size_t which) {
+  Totals totals;
+  ParallelFor(parts.size() + 1, [&](size_t which) {
+    if (which == parts.size()) {
+      totals = TotalsOf(model, selection);
+      return;
+    }
     const size_t end = std::min(count, (which + 1) * kRowsAtOnce);
     for (size_t i = which * kRowsAtOnce; i < end; ++i) Widen(parts[which], model, selection, i);
   });
@@ -229,7 +234,6 @@ void PrintTensorTable(Output& out, const Style& style, const Model& model, const
     for (const std::string& text : texts) out << text;
     begin += rows.size();
   }
-  Totals totals = TotalsOf(model, selection);
   out << style.Bold(fmt::format("{} tensor{}, {} parameters, {}", WithCommas(selection.tensors.size()),
                                 selection.tensors.size() == 1 ? "" : "s", WithCommas(totals.parameters),
                                 BytesText(totals.bytes)))

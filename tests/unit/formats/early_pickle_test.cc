@@ -36,9 +36,8 @@ TEST(EarlyPickle, IsReadWhileALargeArchiveIsOpenedAndOnlyThen) {
     const auto source = SourceOf(zip.Finish());
     std::optional<EarlyPickle> early;
     Findings findings;
-    const auto archive = ZipArchive::Open(*source, &findings, [&](std::span<const ZipRecord> records) {
-      early = ReadPickleEarly(*source, records);
-    });
+    const auto archive = ZipArchive::Open(
+        *source, &findings, [&](std::span<const ZipRecord> first) { early = ReadPickleEarly(*source, first); });
     ASSERT_TRUE(archive);
     ASSERT_EQ(early.has_value(), large);
     if (!large) continue;
