@@ -125,6 +125,7 @@ class Joiner {
       return fmt::format("{} of {} ranks have it", slices.ranks.size(), ranks_.tensor_ranks);
     }
     std::vector<Shape> shapes;
+    shapes.reserve(slices.parameters.size());
     for (const DeepSpeedParameter* parameter : slices.parameters) shapes.push_back(parameter->shape);
     auto plan = layout_->Plan(name, shapes);
     if (!plan) return plan.error().message;

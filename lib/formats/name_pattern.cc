@@ -16,7 +16,7 @@ constexpr int kNoMost = -1;
 
 Set Between(char from, char to) {
   Set set;
-  for (int c = from; c <= to; ++c) set.set(static_cast<size_t>(c));
+  for (auto c = static_cast<unsigned char>(from); c <= static_cast<unsigned char>(to); ++c) set.set(c);
   return set;
 }
 
@@ -138,9 +138,14 @@ class NamePatternCompiler {
     } else if (Take('?')) {
       *least = 0;
     } else if (Take('{')) {
-      if (!Number(least)) return false;
+      bool counted = Number(least);
+      if (!counted) *least = 0;
       *most = *least;
-      if (Take(',') && !Number(most)) *most = kNoMost;
+      if (Take(',')) {
+        if (!Number(most)) *most = kNoMost;
+      } else if (!counted) {
+        return false;
+      }
       if (!Take('}') || (*most != kNoMost && *most < *least)) return false;
     } else {
       return true;
@@ -151,8 +156,10 @@ class NamePatternCompiler {
 
   bool Number(int* number) {
     const char* end = text_.data() + text_.size();
-    auto [to, error] = std::from_chars(text_.data() + at_, end, *number);
-    if (error != std::errc() || *number < 0 || *number > 1000) return false;
+    int found = 0;
+    auto [to, error] = std::from_chars(text_.data() + at_, end, found);
+    if (error != std::errc() || found < 0 || found > 1000) return false;
+    *number = found;
     at_ = static_cast<size_t>(to - text_.data());
     return true;
   }
