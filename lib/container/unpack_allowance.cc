@@ -24,7 +24,7 @@ UnpackAllowance::UnpackAllowance(uint64_t file_bytes) : file_bytes_(file_bytes),
 Status UnpackAllowance::Take(uint64_t bytes, std::string_view hint) {
   uint64_t taken = taken_.load();
   do {
-    if (bytes > total_ - taken) {
+    if (taken >= total_ || bytes > total_ - taken) {
       return Error{.code = ErrorCode::kLimit,
                    .message = "it unpacks to more than the " + std::to_string(total_) +
                               " bytes that are allowed for a file of " + std::to_string(file_bytes_) +

@@ -18,8 +18,10 @@ class UnpackAllowance {
   // large holds one value.
   explicit UnpackAllowance(uint64_t file_bytes);
 
-  // `bytes` more are unpacked. kLimit when that is too much; `hint` says how to do without.
+  // `bytes` more are unpacked. kLimit, and nothing is taken, when that is too much; `hint` says how to do without.
   Status Take(uint64_t bytes, std::string_view hint);
+  // More than there was has been unpacked already: from now on nothing may be.
+  void TakeAll() { taken_ = total_; }
 
  private:
   const uint64_t file_bytes_;

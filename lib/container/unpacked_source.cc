@@ -14,6 +14,7 @@
 #include "lib/base/block_cache.h"
 #include "lib/base/checked.h"
 #include "lib/base/progress.h"
+#include "lib/container/gzip.h"
 #include "lib/container/packed_data.h"
 #include "lib/container/packed_deflate.h"
 #include "lib/container/packed_xz.h"
@@ -43,10 +44,12 @@ BlockCache& Blocks() {
 // on top.
 class DetourBudget {
  public:
-  explicit DetourBudget(uint64_t size) {
-    auto most = CheckedMul(size, kTimes);
-    if (most) most = CheckedAdd(*most, kLeast);
-    most_ = most.value_or(std::numeric_limits<uint64_t>::max());
+  DetourBudget(uint64_t packed, uint64_t unpacked) : most_(kLeast) {
+    for (auto [bytes, times] : {std::pair(packed, kTimesPacked), std::pair(unpacked, kTimesUnpacked)}) {
+      auto more = CheckedMul(bytes, times);
+      if (more) more = CheckedAdd(*more, most_);
+      most_ = more.value_or(std::numeric_limits<uint64_t>::max());
+    }
   }
 
   void Spend(uint64_t bytes) { spent_ += bytes; }
@@ -57,15 +60,17 @@ class DetourBudget {
     if ((spent_ - most_) / kASecond < static_cast<uint64_t>(seconds.count())) return Ok();
     return Error{.code = ErrorCode::kLimit,
                  .message = "reading its parts in this order unpacks the same bytes over and over, more than the " +
-                            std::to_string(most_) + " bytes that are allowed (4 times its size and 256 MB)",
+                            std::to_string(most_) +
+                            " bytes that are allowed (64 times its packed size, 4 times its unpacked one, and 256 MB)",
                  .hint = hint};
   }
 
  private:
-  static constexpr uint64_t kTimes = 4;
+  static constexpr uint64_t kTimesPacked = 64;
+  static constexpr uint64_t kTimesUnpacked = 4;
   static constexpr uint64_t kLeast = uint64_t{256} << 20;
   static constexpr uint64_t kASecond = uint64_t{1} << 20;
-  uint64_t most_ = 0;
+  uint64_t most_;
   uint64_t spent_ = 0;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
@@ -73,15 +78,16 @@ class DetourBudget {
 class UnpackedSource : public InsideSource {
  public:
   UnpackedSource(std::string name, std::shared_ptr<const ByteSource> packed, std::unique_ptr<PackedData> data,
-                 std::shared_ptr<UnpackAllowance> allowance, const char* hint)
+                 uint64_t packed_bytes, std::shared_ptr<UnpackAllowance> allowance, const char* hint)
       : name_(std::move(name)),
         packed_(std::move(packed)),
         data_(std::move(data)),
         allowance_(std::move(allowance)),
         hint_(hint),
+        packed_bytes_(packed_bytes),
         size_(data_->size()),
         file_(Blocks().NewFile()),
-        budget_(size_) {}
+        budget_(packed_bytes_, size_) {}
   ~UnpackedSource() override { Blocks().DropFile(file_); }
 
   uint64_t size() const override { return size_; }
@@ -111,22 +117,27 @@ class UnpackedSource : public InsideSource {
   }
 
   // For data that does not know its size: from end to end.
-  Status LearnSize(uint64_t packed_bytes) {
+  Status LearnSize() {
+    PTHVIEW_TRY(allowance_->Take(0, hint_));
     PTHVIEW_ASSIGN(std::unique_ptr<UnpackPass> pass, data_->Start(0));
-    Progress progress("unpacking", packed_bytes, MayShowProgress());
-    std::vector<std::byte> bytes(kBlock);
+    Progress progress("unpacking", packed_bytes_, MayShowProgress());
+    // An archive may hold thousands of small ones.
+    std::vector<std::byte> bytes(static_cast<size_t>(std::min(kBlock, MostInflated(packed_bytes_))));
     size_t written = kBlock;
     for (uint64_t block = 0; written == kBlock; ++block) {
       if (Progress::Interrupted()) return Error{ErrorCode::kInterrupted, "interrupted"};
       const uint64_t packed = pass->packed();
       Status status = pass->Next(bytes, &written);
-      PTHVIEW_TRY(allowance_->Take(written, hint_));
+      if (Status allowed = allowance_->Take(written, hint_); !allowed) {
+        allowance_->TakeAll();
+        return allowed;
+      }
       PTHVIEW_TRY(std::move(status));
       if (written > 0) Blocks().Put(file_, block, std::span(bytes).first(written));
       progress.Advance(pass->packed() - packed);
     }
     size_ = data_->size();
-    budget_ = DetourBudget(size_);
+    budget_ = DetourBudget(packed_bytes_, size_);
     return Ok();
   }
 
@@ -194,6 +205,7 @@ class UnpackedSource : public InsideSource {
   std::unique_ptr<PackedData> data_;
   std::shared_ptr<UnpackAllowance> allowance_;
   const char* hint_;
+  uint64_t packed_bytes_;
   uint64_t size_;
   uint64_t file_;  // in the cache
   mutable std::mutex mutex_;
@@ -209,9 +221,9 @@ Result<std::unique_ptr<ByteSource>> OpenUnpackedGzip(std::shared_ptr<const ByteS
   const uint64_t length = packed->size();
   auto data = std::make_unique<PackedDeflate>(*packed, 0, length, DeflateFormat::kGzip, std::nullopt);
   auto allowance = AllowanceOf(*packed);
-  auto source = std::make_unique<UnpackedSource>(std::move(name), std::move(packed), std::move(data),
+  auto source = std::make_unique<UnpackedSource>(std::move(name), std::move(packed), std::move(data), length,
                                                  std::move(allowance), kGzipHint);
-  PTHVIEW_TRY(source->LearnSize(length));
+  PTHVIEW_TRY(source->LearnSize());
   return std::unique_ptr<ByteSource>(std::move(source));
 }
 
@@ -219,16 +231,17 @@ Result<std::unique_ptr<ByteSource>> OpenUnpackedXz(std::shared_ptr<const ByteSou
   PTHVIEW_ASSIGN(std::unique_ptr<PackedXz> data, PackedXz::Open(*packed));
   auto allowance = AllowanceOf(*packed);
   PTHVIEW_TRY(allowance->Take(data->size(), kXzHint));
-  return std::unique_ptr<ByteSource>(std::make_unique<UnpackedSource>(std::move(name), std::move(packed),
-                                                                      std::move(data), std::move(allowance), kXzHint));
+  const uint64_t length = packed->size();
+  return std::unique_ptr<ByteSource>(std::make_unique<UnpackedSource>(
+      std::move(name), std::move(packed), std::move(data), length, std::move(allowance), kXzHint));
 }
 
 std::unique_ptr<ByteSource> OpenUnpackedRecord(std::shared_ptr<const ByteSource> packed, uint64_t offset,
                                                uint64_t length, uint64_t size, std::string name,
                                                std::shared_ptr<UnpackAllowance> allowance) {
   auto data = std::make_unique<PackedDeflate>(*packed, offset, length, DeflateFormat::kRaw, size);
-  return std::make_unique<UnpackedSource>(std::move(name), std::move(packed), std::move(data), std::move(allowance),
-                                          kZipHint);
+  return std::make_unique<UnpackedSource>(std::move(name), std::move(packed), std::move(data), length,
+                                          std::move(allowance), kZipHint);
 }
 
 }  // namespace pthview
