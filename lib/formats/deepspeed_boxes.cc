@@ -57,10 +57,10 @@ class AffineReader {
   Result<SliceBoxes> Read() {
     auto shape = IntsOf(map_, "logical_shape");
     const Value* ranks = file_.Find(map_, "ranks");
-    auto pairs = ranks != nullptr ? file_.values.Pairs(*ranks) : std::nullopt;
-    if (!shape || !CheckedNumel(*shape) || !pairs) return Fault("its affine map has no shape or no ranks");
+    if (!shape || !CheckedNumel(*shape) || ranks == nullptr) return Fault("its affine map has no shape or no ranks");
     found_.shape = std::move(*shape);
-    for (const auto& [rank, held] : *pairs) {
+    auto pairs = file_.values.Pairs(*ranks).value_or(std::span<const pickle::Pair>());
+    for (const auto& [rank, held] : pairs) {
       if (!rank.Is(Kind::kInt) || rank.integer < 0 || static_cast<uint64_t>(rank.integer) >= slices_.size()) {
         return Fault("its affine map speaks of a rank that is not there");
       }
