@@ -25,7 +25,7 @@ std::string TextAt(const ByteSource& source, uint64_t offset, size_t count) {
 // A source that counts the bytes that are read of it.
 class Counted : public ByteSource {
  public:
-  explicit Counted(std::string bytes) : source_(SourceOf(bytes)) {}
+  explicit Counted(const std::string& bytes) : source_(SourceOf(bytes)) {}
   uint64_t size() const override { return source_->size(); }
   const std::string& name() const override { return source_->name(); }
   Status ReadAt(uint64_t offset, std::span<std::byte> out) const override {
@@ -143,6 +143,7 @@ TEST(UnpackedSource, IsReadBySeveralThreads) {
     auto source = kind.open(SourceOf(kind.packed), "name");
     std::atomic<int> wrong = 0;
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (size_t thread = 0; thread < 4; ++thread) {
       threads.emplace_back([&, thread] {
         for (size_t i = 0; i < 6; ++i) {
@@ -213,7 +214,8 @@ TEST(UnpackedSource, UnpackingOverAndOverEnds) {
   while (status && blocks < 2000) status = source->ReadAt(blocks++ % 80 * kMega, std::span(&byte, 1));
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kLimit);
-  EXPECT_THAT(status.error().message, HasSubstr(std::to_string((4 * 80 + 256) * kMega + 64 * packed.size()) + " bytes that are allowed"));
+  EXPECT_THAT(status.error().message,
+              HasSubstr(std::to_string((4 * 80 + 256) * kMega + 64 * packed.size()) + " bytes that are allowed"));
   EXPECT_GE(blocks, 4u * 80 + 256);
 }
 
