@@ -9,7 +9,6 @@ namespace pthview {
 
 namespace {
 
-constexpr uint64_t kPage = 4096;
 constexpr uint64_t kWorthAPage = uint64_t{64} << 10;
 
 // The first place from `end` on for a range that is copied as it is. Where pages of the source fall on pages of the
@@ -17,7 +16,7 @@ constexpr uint64_t kWorthAPage = uint64_t{64} << 10;
 uint64_t PlaceAfter(uint64_t end, const ByteRange& range, bool copied) {
   const uint64_t aligned = (end + kSideFileAlignment - 1) / kSideFileAlignment * kSideFileAlignment;
   if (!copied || range.nbytes < kWorthAPage || range.offset % kSideFileAlignment != 0) return aligned;
-  return aligned + (range.offset - aligned) % kPage;
+  return aligned + (range.offset - aligned) % OutputFile::kPage;
 }
 
 }  // namespace
@@ -41,7 +40,7 @@ uint64_t SideLayout::PlaceGathered(const Tensor& tensor, uint64_t nbytes) {
 }
 
 Status SideLayout::Write(const Model& model, OutputFile& out, Progress* progress) const {
-  static constexpr char kZeros[kPage + kSideFileAlignment] = {};
+  static constexpr char kZeros[OutputFile::kPage + kSideFileAlignment] = {};
   for (size_t i = 0; i < pieces_.size();) {
     const Piece& piece = pieces_[i++];
     PTHVIEW_TRY(out.Write(std::string_view(kZeros, piece.at - out.position())));

@@ -25,7 +25,6 @@ namespace {
 constexpr size_t kBufferSize = size_t{1} << 18;
 constexpr uint64_t kCopyChunk = uint64_t{64} << 20;  // between two looks at Ctrl-C
 constexpr size_t kReadChunk = size_t{1} << 20;
-constexpr uint64_t kPage = 4096;
 
 // Paths of the temporaries that exist, where a signal handler can read them: no allocation, no locks.
 enum SlotState : int { kFree, kClaimed, kInUse };

@@ -15,6 +15,9 @@ namespace pthview {
 
 class OutputFile {
  public:
+  // CopyFrom is as fast as `cp` where the place in the source and position() are the same but for whole pages.
+  static constexpr uint64_t kPage = 4096;
+
   // kExists when the target exists and `force` is false; kUsage when it is a directory or a device. "-" writes to
   // standard output (nothing is renamed). Replacing through a symbolic link replaces the link, never its target. The
   // temporary is removed when the OutputFile is destroyed without Commit, and on SIGINT/SIGTERM through

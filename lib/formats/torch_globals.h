@@ -38,7 +38,7 @@ enum class GlobalKind : uint8_t {
   kBuffer,
   kUninitialized,
   kShardedTensor,  // of torch 1.10 to 1.13, when it was no tensor
-  kStorageClass,  // torch.FloatStorage, torch.storage.UntypedStorage; dtype tells which
+  kStorageClass,   // torch.FloatStorage, torch.storage.UntypedStorage; dtype tells which
   kGetLayout,
   // values
   kDType,
