@@ -8,7 +8,7 @@
 namespace pthview {
 namespace {
 
-constexpr uint64_t kLeast = uint64_t{64} << 20;
+constexpr uint64_t kLeast = uint64_t{256} << 20;
 constexpr uint64_t kRatio = 32;
 
 uint64_t Total(uint64_t file_bytes) {
@@ -28,7 +28,7 @@ Status UnpackAllowance::Take(uint64_t bytes, std::string_view hint) {
       return Error{.code = ErrorCode::kLimit,
                    .message = "it unpacks to more than the " + std::to_string(total_) +
                               " bytes that are allowed for a file of " + std::to_string(file_bytes_) +
-                              " (32 times its size and 64 MB)",
+                              " (32 times its size and 256 MB)",
                    .hint = std::string(hint)};
     }
   } while (!taken_.compare_exchange_weak(taken, taken + bytes));

@@ -14,7 +14,7 @@ namespace pthview {
 // Thread-safe.
 class UnpackAllowance {
  public:
-  // 64 MB and 32 times what the file has. Weights hardly compress, and a file of them that becomes a hundred times as
+  // 256 MB and 32 times what the file has. Weights hardly compress, and a file of them that becomes a hundred times as
   // large holds one value.
   explicit UnpackAllowance(uint64_t file_bytes);
 

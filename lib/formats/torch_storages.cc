@@ -32,7 +32,8 @@ std::optional<StorageId> ParseStorageId(const Tree& tree, const std::vector<Glob
     if (meaning.kind == GlobalKind::kStorageClass || meaning.kind == GlobalKind::kTensorClass) {
       result.dtype = meaning.dtype;
     }
-    result.untyped = tree.GlobalOf(items[1]).name == "UntypedStorage";
+    // The name is looked at only where it can make a difference: of most ids it would be a string compared for nothing.
+    result.untyped = meaning.dtype == DType::kUint8 && tree.GlobalOf(items[1]).name.ends_with("UntypedStorage");
   }
   result.key = KeyText(items[2], arena);
   if (items[3].IsText()) result.location = items[3].Text();

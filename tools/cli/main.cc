@@ -12,6 +12,7 @@
 #include "lib/base/named_source.h"
 #include "lib/base/output_file.h"
 #include "lib/base/standard_input.h"
+#include "lib/container/unpacked_source.h"
 #include "plugins/host/plugin_formats.h"
 #include "tools/cli/console.h"
 #include "tools/cli/verbs.h"
@@ -84,6 +85,7 @@ int Main(std::span<char* const> arguments) {
   AddFormatProvider(plugins::PluginFormats(show_progress));
   fetch::AllowRemote(show_progress);
   ShowStandardInputProgress(show_progress);
+  ShowUnpackingProgress(show_progress);
   return verb->run(*parsed);
 }
 
