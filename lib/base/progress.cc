@@ -17,6 +17,7 @@ constexpr int64_t kRedrawMs = 200;
 std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
+std::atomic<bool> shown{false};
 std::atomic<Progress*> current{nullptr};  // the one that draws
 std::atomic<bool> drawn{false};           // whether its line is on the terminal
 
@@ -35,7 +36,7 @@ void WriteToTerminal(const std::string& text) {
 Progress::Progress(std::string_view label, uint64_t total_bytes, bool enabled)
     : label_(EscapeForTerminal(label)),
       total_(total_bytes),
-      enabled_(enabled),
+      enabled_(enabled && shown && ::isatty(STDERR_FILENO) == 1),
       start_(std::chrono::steady_clock::now()) {
   if (enabled_) before_ = current.exchange(this);
 }
@@ -47,13 +48,15 @@ Progress::~Progress() {
   current.compare_exchange_strong(self, before_);
 }
 
+void Progress::Show(bool show) { shown = show; }
+
 void Progress::Erase() {
   if (drawn.exchange(false)) WriteToTerminal("\r\033[K");
 }
 
 void Progress::Advance(uint64_t bytes) {
   uint64_t done = done_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  if (!enabled_ || current.load(std::memory_order_relaxed) != this) return;
+  if (!enabled_ || !shown || current.load(std::memory_order_relaxed) != this) return;
   using std::chrono::milliseconds;
   int64_t now = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - start_).count();
   int64_t due = next_draw_ms_.load(std::memory_order_relaxed);

@@ -13,11 +13,14 @@ namespace pthview {
 // short work stays quiet; the line is erased at the end.
 class Progress {
  public:
-  // `enabled` is false with -q, --no-progress or when stderr is not a terminal.
-  Progress(std::string_view label, uint64_t total_bytes, bool enabled);
+  // `total_bytes`: 0 where it is not known. With `enabled` false nothing is drawn, and a line of work around it stays.
+  Progress(std::string_view label, uint64_t total_bytes, bool enabled = true);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
+
+  // Whether lines are drawn at all, where standard error is a terminal: nobody's are until main allows it.
+  static void Show(bool show);
 
   void Advance(uint64_t bytes);
   // Takes away the line, should one be there: for whoever is about to print something. The next Advance may draw it

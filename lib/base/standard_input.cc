@@ -43,11 +43,9 @@ Status WriteAll(int fd, const std::byte* bytes, size_t length) {
   return Ok();
 }
 
-std::atomic<bool> show_progress{false};
-
 Status Spool(int fd) {
   std::vector<std::byte> piece(kPiece);
-  Progress progress("reading standard input", 0, show_progress && ::isatty(STDERR_FILENO) == 1);
+  Progress progress("reading standard input", 0);
   while (true) {
     const ssize_t got = ::read(STDIN_FILENO, piece.data(), piece.size());
     if (got == 0) return Ok();
@@ -74,8 +72,6 @@ Result<std::unique_ptr<ByteSource>> SourceOf(int fd) {
 }
 
 }  // namespace
-
-void ShowStandardInputProgress(bool show) { show_progress = show; }
 
 Result<std::unique_ptr<ByteSource>> OpenStandardInput() {
   static std::atomic<bool> taken{false};

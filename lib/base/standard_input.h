@@ -14,7 +14,4 @@ namespace pthview {
 // kUsage when it is a terminal, and when it was opened before: a stream can be read once.
 Result<std::unique_ptr<ByteSource>> OpenStandardInput();
 
-// Whether a line on standard error says how far reading got, when that is a terminal. No, unless main says so.
-void ShowStandardInputProgress(bool show);
-
 }  // namespace pthview

@@ -1,9 +1,6 @@
 #include "lib/container/unpacked_source.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <limits>
@@ -28,10 +25,6 @@ constexpr uint64_t kLongWay = uint64_t{64} << 20;  // worth a progress line
 constexpr char kGzipHint[] = "unpack the file with `gunzip -k` if it is trusted, and open what comes out";
 constexpr char kXzHint[] = "unpack the file with `unxz -k` if it is trusted, and open what comes out";
 constexpr char kZipHint[] = "unpack the file with `unzip` if it is trusted, and open what comes out";
-
-std::atomic<bool> show_progress{false};
-
-bool MayShowProgress() { return show_progress && ::isatty(STDERR_FILENO) == 1; }
 
 // Of all sources, so that an archive of a thousand packed records takes no more than one of them.
 BlockCache& Blocks() {
@@ -120,7 +113,7 @@ class UnpackedSource : public InsideSource {
   Status LearnSize() {
     PTHVIEW_TRY(allowance_->Take(0, hint_));
     PTHVIEW_ASSIGN(std::unique_ptr<UnpackPass> pass, data_->Start(0));
-    Progress progress("unpacking", packed_bytes_, MayShowProgress());
+    Progress progress("unpacking", packed_bytes_);
     // An archive may hold thousands of small ones.
     std::vector<std::byte> bytes(static_cast<size_t>(std::min(kBlock, MostInflated(packed_bytes_))));
     size_t written = kBlock;
@@ -151,7 +144,7 @@ class UnpackedSource : public InsideSource {
     const uint64_t end = std::min(begin + kBlock, size_);
     PTHVIEW_ASSIGN(std::unique_ptr<UnpackPass> pass, PassBefore(begin));
     const uint64_t way = end - pass->position();
-    Progress progress("unpacking", way, way >= kLongWay && MayShowProgress());
+    Progress progress("unpacking", way, way >= kLongWay);
     std::vector<std::byte> bytes(static_cast<size_t>(std::min(kBlock, size_)));
     while (pass->position() < end) {
       if (Progress::Interrupted()) return Error{ErrorCode::kInterrupted, "interrupted"};
@@ -214,8 +207,6 @@ class UnpackedSource : public InsideSource {
 };
 
 }  // namespace
-
-void ShowUnpackingProgress(bool show) { show_progress = show; }
 
 Result<std::unique_ptr<ByteSource>> OpenUnpackedGzip(std::shared_ptr<const ByteSource> packed, std::string name) {
   const uint64_t length = packed->size();

@@ -30,7 +30,4 @@ std::unique_ptr<ByteSource> OpenUnpackedRecord(std::shared_ptr<const ByteSource>
                                                uint64_t length, uint64_t size, std::string name,
                                                std::shared_ptr<UnpackAllowance> allowance = nullptr);
 
-// Whether unpacking that takes over a second may draw a progress line; for main, before anything is opened.
-void ShowUnpackingProgress(bool show);
-
 }  // namespace pthview

@@ -1,7 +1,6 @@
 #include "plugins/host/plugin_formats.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -65,8 +64,7 @@ uint64_t MostMessageBytes(uint64_t file_bytes) {
 // Messages of one exchange, up to the answer.
 class Answer {
  public:
-  Answer(const Plugin& plugin, uint64_t size, bool show_progress)
-      : plugin_(plugin), progress_(plugin.manifest.text, size, show_progress && isatty(STDERR_FILENO) != 0) {}
+  Answer(const Plugin& plugin, uint64_t size) : plugin_(plugin), progress_(plugin.manifest.text, size) {}
 
   proto::Message message;
 
@@ -92,7 +90,7 @@ class Answer {
   uint64_t done_ = 0;
 };
 
-Result<Model> OpenWith(const Plugin& plugin, OpenContext& context, const OpenOptions& options, bool show_progress) {
+Result<Model> OpenWith(const Plugin& plugin, OpenContext& context, const OpenOptions& options) {
   std::string path = context.source->real_path();
   if (!IsUtf8(path)) {
     return Error{.code = ErrorCode::kUnsupported,
@@ -110,7 +108,7 @@ Result<Model> OpenWith(const Plugin& plugin, OpenContext& context, const OpenOpt
           .most_message_bytes = MostMessageBytes(context.source->size()),
           .allow_unconfined = unconfined != nullptr && std::string_view(unconfined) == "1"};
   for (const RequestFile& file : files) run.readable.push_back(file.path);
-  Answer answer(plugin, context.source->size(), show_progress);
+  Answer answer(plugin, context.source->size());
   PTHVIEW_TRY(Exchange(run, OpenRequestBytes(run.encoding, files, options.structure),
                        [&](std::string_view bytes) { return answer.Take(bytes); }));
   if (answer.message.has_failure()) return ToError(answer.message.failure());
@@ -126,7 +124,7 @@ Result<Model> OpenWith(const Plugin& plugin, OpenContext& context, const OpenOpt
   return model;
 }
 
-std::optional<Result<Model>> Open(OpenContext& context, const OpenOptions& options, bool show_progress) {
+std::optional<Result<Model>> Open(OpenContext& context, const OpenOptions& options) {
   if (context.source == nullptr || context.depth > 0 || context.source->real_path().empty()) return std::nullopt;
   struct Candidate {
     int score;
@@ -140,7 +138,7 @@ std::optional<Result<Model>> Open(OpenContext& context, const OpenOptions& optio
   }
   std::ranges::stable_sort(candidates, std::greater(), &Candidate::score);
   for (const Candidate& candidate : candidates) {
-    auto model = OpenWith(*candidate.plugin, context, options, show_progress);
+    auto model = OpenWith(*candidate.plugin, context, options);
     if (model) return model;
     Error error = std::move(model).error();
     // A plug-in whose model was refused has had the source: nobody else can open it any more.
@@ -154,10 +152,6 @@ std::optional<Result<Model>> Open(OpenContext& context, const OpenOptions& optio
 
 }  // namespace
 
-FormatProvider PluginFormats(bool show_progress) {
-  return [show_progress](OpenContext& context, const OpenOptions& options) {
-    return Open(context, options, show_progress);
-  };
-}
+FormatProvider PluginFormats() { return Open; }
 
 }  // namespace pthview::plugins

@@ -9,7 +9,6 @@ namespace pthview::plugins {
 // matches the file: by content first, then by extension alone. One that says "not mine" makes way for the next. Only
 // files of their own are offered, not what stands inside other files or comes as a stream. $PTHVIEW_PLUGIN_UNCONFINED=1
 // runs plug-ins also where the kernel cannot confine them to their files.
-// `show_progress`: a line on standard error where that is a terminal.
-FormatProvider PluginFormats(bool show_progress);
+FormatProvider PluginFormats();
 
 }  // namespace pthview::plugins

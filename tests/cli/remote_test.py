@@ -11,8 +11,10 @@ import pathlib
 import pty
 import re
 import shutil
+import signal
 import struct
 import subprocess
+import threading
 import time
 import zipfile
 
@@ -293,6 +295,19 @@ class Serve(Case):
                                                                          stdout=subprocess.PIPE) as cat:
             row, = self.files("-", stdin=cat.stdout)
         self.assertEqual((row["name"], row["tensors"]), ("standard input", 7))
+
+    def test_ctrl_c_while_the_file_is_being_opened(self):
+        asked = threading.Event()
+
+        def silent(handler):
+            asked.set()
+            time.sleep(20)
+        WORLD.server.route("silent.pth", silent)
+        with subprocess.Popen([WORLD.pthview, "serve", "--no-open", WORLD.server.url("silent.pth")],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            self.assertTrue(asked.wait(SECONDS))
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(2), -signal.SIGINT)
 
     def test_watching(self):
         for name in (WORLD.server.url("zip.pth"), "-"):

@@ -11,10 +11,15 @@ import hashlib
 import json
 import lzma
 import multiprocessing
+import os
 import pathlib
+import pty
 import random
+import signal
 import struct
+import subprocess
 import tempfile
+import time
 import unittest
 import zipfile
 
@@ -108,6 +113,8 @@ class Packed(unittest.TestCase):
         for name in ("zip", "gzip", "gzip_stored", "gzip_members", "xz", "xz_streams", "gzip_in_xz"):
             with self.subTest(name):
                 self.assertEqual(self.listed(self.folder / name), hashes)
+                info = runner.run([ARGS.pthview, "info", "--json", self.folder / name], SECONDS)
+                self.assertEqual(runner.parse(info)["files"][0]["bytes"], (self.folder / name).stat().st_size)
 
     def large(self, pack):
         hashes, size = apart(make_large, self.folder / "large", pack)
@@ -117,6 +124,26 @@ class Packed(unittest.TestCase):
 
     def test_large_gzip(self):
         self.large(gzipped)
+        self.assertIn("unpacking", self.on_terminal("info", self.folder / "large"))
+        self.assertEqual(self.on_terminal("info", "-q", self.folder / "large"), "")
+
+    def on_terminal(self, *arguments):
+        """What is written to a terminal as standard error. The program is held up for a second while it works."""
+        ours, terminal = pty.openpty()
+        with subprocess.Popen([ARGS.pthview, *arguments], stdout=subprocess.DEVNULL, stderr=terminal) as process:
+            time.sleep(0.2)
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(1.1)
+            process.send_signal(signal.SIGCONT)
+            process.wait(SECONDS)
+        os.close(terminal)
+        os.set_blocking(ours, False)
+        try:
+            return os.read(ours, 1 << 16).decode()
+        except OSError:  # nothing was written
+            return ""
+        finally:
+            os.close(ours)
 
     def test_large_xz(self):
         self.large(xzipped)

@@ -67,8 +67,7 @@ Status Run(const Arguments& arguments) {
   PTHVIEW_ASSIGN(Selection selection, SelectTensors(model, arguments));
   uint64_t total = 0;
   for (Index i : selection.tensors) total += model.tensors[i].nbytes();
-  Progress progress("writing", total,
-                    !arguments.Flag("quiet") && !arguments.Flag("no-progress") && isatty(STDERR_FILENO) == 1);
+  Progress progress("writing", total);
   options.progress = &progress;
   auto report = converter->write(model, selection.tensors, options);
   if (!report) return std::move(report).error();

@@ -37,9 +37,15 @@ struct Facts {
   uint64_t file_bytes = 0;
 };
 
-// Of all the files that the model lies in; of the source itself where there is no file behind it.
+// Of all the files that the model lies in (packed ones as they lie there), with the one that was named; of the source
+// itself where there is no file behind it.
 uint64_t BytesOfFiles(const Model& model) {
   std::map<std::string, uint64_t> files;
+  std::error_code none;
+  if (std::filesystem::is_regular_file(model.file, none)) {
+    const std::string path = std::filesystem::canonical(model.file, none).string();
+    files[path] = std::filesystem::file_size(path, none);
+  }
   for (const auto& source : model.sources) {
     if (std::string path = source->real_path(); !path.empty() && !std::filesystem::is_directory(path)) {
       files[std::move(path)] = source->size();

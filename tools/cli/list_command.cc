@@ -1,5 +1,4 @@
 // pthview list: one row a tensor.
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -21,12 +20,10 @@ namespace pthview {
 namespace {
 
 // Hashes of the chosen tensors, by position; empty where there is nothing to hash. Errors are printed and counted.
-std::vector<std::string> Hashes(const Model& model, const Selection& selection, const Arguments& arguments,
-                                bool* failed) {
+std::vector<std::string> Hashes(const Model& model, const Selection& selection, bool* failed) {
   uint64_t total = 0;
   for (Index i : selection.tensors) total += model.tensors[i].nbytes();
-  Progress progress("hashing", total,
-                    !arguments.Flag("quiet") && !arguments.Flag("no-progress") && isatty(STDERR_FILENO) == 1);
+  Progress progress("hashing", total);
   std::vector<std::string> hashes(selection.tensors.size());
   for (size_t i = 0; i < selection.tensors.size(); ++i) {
     const Tensor& tensor = model.tensors[selection.tensors[i]];
@@ -100,7 +97,7 @@ int RunList(const Arguments& arguments) {
   }
   bool failed = false;
   std::vector<std::string> hashes;
-  if (arguments.Flag("hash")) hashes = Hashes(*model, *selection, arguments, &failed);
+  if (arguments.Flag("hash")) hashes = Hashes(*model, *selection, &failed);
   Output out;
   if (arguments.Flag("json")) {
     PrintJson(out, *model, *selection, *order, hashes);

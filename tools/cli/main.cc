@@ -11,8 +11,7 @@
 #include "lib/analysis/suggest.h"
 #include "lib/base/named_source.h"
 #include "lib/base/output_file.h"
-#include "lib/base/standard_input.h"
-#include "lib/container/unpacked_source.h"
+#include "lib/base/progress.h"
 #include "plugins/host/plugin_formats.h"
 #include "tools/cli/console.h"
 #include "tools/cli/verbs.h"
@@ -81,11 +80,9 @@ int Main(std::span<char* const> arguments) {
     PrintError(parsed.error());
     return kExitError;
   }
-  const bool show_progress = !parsed->Flag("quiet") && !parsed->Flag("no-progress");
-  AddFormatProvider(plugins::PluginFormats(show_progress));
-  fetch::AllowRemote(show_progress);
-  ShowStandardInputProgress(show_progress);
-  ShowUnpackingProgress(show_progress);
+  Progress::Show(!parsed->Flag("quiet") && !parsed->Flag("no-progress"));
+  AddFormatProvider(plugins::PluginFormats());
+  fetch::AllowRemote();
   return verb->run(*parsed);
 }
 

@@ -39,7 +39,7 @@ struct Opened {
 // The program and the connection to it: one for all files, started with the first.
 class Fetcher {
  public:
-  explicit Fetcher(bool show_progress) : progress_("fetching", 0, show_progress && isatty(STDERR_FILENO) == 1) {}
+  Fetcher() : progress_("fetching", 0) {}
 
   Result<Opened> Open(const Url& url) {
     std::lock_guard lock(mutex_);
@@ -166,14 +166,14 @@ class RemoteReader : public RangeReader {
 
 }  // namespace
 
-void AllowRemote(bool show_progress) {
+void AllowRemote() {
   auto cache = std::make_shared<BlockCache>(kCacheBytes);
   std::shared_ptr<Fetcher> fetcher;
   SetRemoteOpener(
       [=, mutex = std::make_shared<std::mutex>()](const Url& url) mutable -> Result<std::unique_ptr<ByteSource>> {
         {
           std::lock_guard lock(*mutex);
-          if (fetcher == nullptr) fetcher = std::make_shared<Fetcher>(show_progress);
+          if (fetcher == nullptr) fetcher = std::make_shared<Fetcher>();
         }
         auto opened = fetcher->Open(url);
         if (!opened) return std::move(opened).error().In(url.Display());

@@ -3,8 +3,7 @@
 
 namespace pthview::fetch {
 
-// From here on addresses can be opened. Nothing is started before the first one is. `show_progress`: a line on standard
-// error for what takes over a second, when that is a terminal.
-void AllowRemote(bool show_progress);
+// From here on addresses can be opened. Nothing is started before the first one is.
+void AllowRemote();
 
 }  // namespace pthview::fetch

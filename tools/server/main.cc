@@ -15,6 +15,7 @@
 #include <spawn.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/progress.h"
 #include "plugins/host/plugin_formats.h"
 #include "tools/fetch/remote.h"
 #include "tools/server/api.h"
@@ -67,11 +68,6 @@ std::string Subject(const Sessions& sessions) {
 }
 
 int Serve(const Options& options) {
-  // Blocked before any thread starts, so that only the sigwait below ever sees them.
-  sigset_t stop_signals;
-  sigemptyset(&stop_signals);
-  for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stop_signals, number);
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGCHLD, SIG_IGN);  // the browser's launcher is not waited for
   // Large documents come and go; without these two each thread would keep its own.
@@ -80,8 +76,9 @@ int Serve(const Options& options) {
 
   Result<Assets> assets = Assets::Load(FindAssetFolders());
   if (!assets) return Fail(assets.error());
-  AddFormatProvider(plugins::PluginFormats(/*show_progress=*/false));
-  fetch::AllowRemote(/*show_progress=*/false);
+  Progress::Show(!options.quiet);
+  AddFormatProvider(plugins::PluginFormats());
+  fetch::AllowRemote();
   Sessions sessions(options.files);
   EventHub events;
   Watcher watcher(&sessions, &events);
@@ -91,7 +88,14 @@ int Serve(const Options& options) {
     if (const auto& error = session->snapshot()->error) PrintError(*error);
   }
   if (!any) return 2;
+  Progress::Show(false);
   Api api(std::move(*assets), &sessions, options.watch);
+  // Until here Ctrl-C ends the program as it ends any other: nothing is held, and opening may take long. Blocked before
+  // the threads that stay are started, so that only the sigwait below ever sees them.
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&stop_signals, number);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   Server server(&api, &events, options.watch);
   if (Status bound = server.Bind(options.port); !bound) return Fail(bound.error());
 

@@ -1,6 +1,7 @@
 // The small parts of lib/base: errors, checked arithmetic, ByteReader, Arena, findings, hashes and threads.
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <numeric>
 #include <set>
@@ -158,14 +159,16 @@ TEST(ParallelFor, OnePieceRunsOnTheCallingThread) {
   EXPECT_EQ(id, std::this_thread::get_id());
 }
 
-TEST(Progress, IsSilentWhenDisabledOrQuick) {
+TEST(Progress, IsSilentWhereStandardErrorIsNoTerminal) {
   testing::internal::CaptureStderr();
+  Progress::Show(true);
   {
-    Progress quick("reading", 100, true);
-    quick.Advance(100);
-    Progress disabled("reading", 100, false);
-    disabled.Advance(100);
+    Progress progress("reading", 100);
+    progress.Advance(50);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    progress.Advance(50);
   }
+  Progress::Show(false);
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
