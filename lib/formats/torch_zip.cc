@@ -13,6 +13,8 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/named_source.h"
+#include "lib/formats/folder.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/torch_file.h"
@@ -41,11 +43,23 @@ std::string_view PickleRecord(const ZipArchive& zip) {
   return zip.FindInPrefix("data.pkl") != nullptr ? "data.pkl" : "";
 }
 
+// A data file of a distributed checkpoint is archives in a row, one a tensor, and the folder tells which is which.
+bool IsShardBesideMetadata(const OpenContext& context) {
+  return context.zip->start() > 0 && !context.folder.empty() && !IsUrl(context.folder) &&
+         OpenInFolder(context.folder, ".metadata").has_value();
+}
+
 int Match(const OpenContext& context) { return context.zip != nullptr && !PickleRecord(*context.zip).empty() ? 80 : 0; }
 
 Result<Model> Open(OpenContext context, const OpenOptions&) {
   ModelBuilder builder(std::move(context.findings));
   const ZipArchive& zip = *context.zip;
+  if (IsShardBesideMetadata(context)) {
+    builder.Note(
+        Severity::kWarning, "dcp-shard", "",
+        "beside it is the .metadata of a distributed checkpoint, of which this seems to be one data file with a "
+        "tensor from its end: open the folder to see all of it");
+  }
   Index source = builder.AddSource(std::move(context.source));
   PTHVIEW_ASSIGN(TorchPickle file,
                  LoadTorchZip(builder, source, zip, "data.pkl", "data/", 0, std::move(context.pickle)));

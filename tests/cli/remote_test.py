@@ -21,7 +21,8 @@ import zipfile
 import range_server
 from remote_world import (Case, GIGABYTE, SECONDS, WORLD, layers, main, make_world, remove_world, run,
                           save_safetensors, values)
-from torch_format import save  # found by remote_world
+import make_formats  # found by remote_world, as is torch_format
+from torch_format import save
 
 
 def setUpModule():
@@ -259,6 +260,22 @@ class Shards(Case):
         result = run("info", WORLD.server.url("sharded/model.index.json", "me:secret@"))
         self.assertIn("no such file", result.stdout)
         self.assertNotIn("secret", result.stdout + result.stderr)
+
+    def test_a_distributed_checkpoint_by_its_metadata(self):
+        (WORLD.folder / "dcp").mkdir()
+        make_formats.write_dcp(make_formats.Content(6, 64), WORLD.folder / "dcp")
+        near = self.ok("list", "--hash", "dcp")
+        self.assertIn("blocks.1.proj.weight", near)
+        self.assertEqual(self.ok("list", "--hash", WORLD.server.url("dcp/.metadata")), near)
+        self.assertEqual({path for path, _ in WORLD.server.requests},
+                         {"/dcp/.metadata", "/dcp/__0_0.distcp", "/dcp/__1_0.distcp"})
+
+    def test_one_file_of_a_distributed_checkpoint_points_to_the_rest(self):
+        (WORLD.folder / "dcp-file").mkdir()
+        make_formats.write_dcp(make_formats.Content(6, 64), WORLD.folder / "dcp-file")
+        self.assertIn("open the folder to see all of it", self.ok("info", "dcp-file/__0_0.distcp"))
+        (WORLD.folder / "dcp-file" / ".metadata").unlink()
+        self.assertNotIn("open the folder", self.ok("info", "dcp-file/__0_0.distcp"))
 
     def test_too_many(self):
         self.index({f"{i}": f"{i}.bin" for i in range(2001)})
