@@ -59,7 +59,8 @@ Result<ZipArchive> ZipArchive::Open(const ByteSource& source, Findings* findings
     std::vector<ZipRecord> first;
     std::string_view name;
     Findings unused;
-    if (zip::ParseDirectory(*place, *bytes, &first, &name, &unused) || !first.empty()) meanwhile(first);
+    (void)zip::ParseDirectory(*place, *bytes, &first, &name, &unused);  // the last entry is cut short
+    if (!first.empty()) meanwhile(first);
   };
   InParallel(look_ahead, [&] { archive = OpenAt(place, source, findings); });
   return archive;

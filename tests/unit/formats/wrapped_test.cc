@@ -60,9 +60,13 @@ TEST(Wrapped, StopsAtFilesInsideFilesInsideFiles) {
 }
 
 TEST(Wrapped, ABombIsNotUnpacked) {
-  auto model = OpenBytes(Gzip(std::string(size_t{80} << 20, '\0')));
+  const std::string member = Gzip(std::string(size_t{20} << 20, '\0'));
+  std::string bomb;
+  for (int i = 0; i < 20; ++i) bomb += member;  // 400 MB in 400 KB
+  auto model = OpenBytes(bomb);
   ASSERT_FALSE(model);
-  EXPECT_EQ(model.error().code, ErrorCode::kLimit);
+  EXPECT_EQ(model.error().code, ErrorCode::kLimit) << model.error().message;
+  EXPECT_NE(model.error().message.find("32 times its size and 256 MB"), std::string::npos) << model.error().message;
 }
 
 }  // namespace
