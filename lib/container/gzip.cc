@@ -7,11 +7,13 @@
 #include <utility>
 
 #include "lib/base/checked.h"
+#include "lib/container/unpack_allowance.h"
 
 namespace pthview {
 namespace {
 
 constexpr uint64_t kFirstOutput = uint64_t{1} << 16;
+constexpr char kHint[] = "inflate the file with another program if it is trusted";
 
 Error At(ErrorCode code, std::string message, uint64_t offset) {
   Error error{code, std::move(message)};
@@ -22,7 +24,7 @@ Error At(ErrorCode code, std::string message, uint64_t offset) {
 Error TooLarge(uint64_t limit, uint64_t offset) {
   return At(ErrorCode::kLimit, "the data inflates to more than the " + std::to_string(limit) + " bytes allowed here",
             offset)
-      .Hint("inflate the file with another program if it is trusted");
+      .Hint(kHint);
 }
 
 }  // namespace
@@ -45,6 +47,10 @@ Result<std::vector<std::byte>> Inflate(const ByteSource& source, uint64_t offset
               offset);
   }
   if (options.size && *options.size > options.limit) return TooLarge(options.limit, offset);
+
+  if (const auto* inside = dynamic_cast<const InsideSource*>(&source)) {
+    if (auto allowance = inside->allowance()) PTHVIEW_TRY(allowance->TakePacked(length, kHint));
+  }
 
   const uint64_t bound = options.size ? *options.size : std::min(options.limit, most);
   std::vector<std::byte> out(static_cast<size_t>(options.size ? bound : std::min(bound, kFirstOutput)));

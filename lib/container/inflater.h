@@ -31,6 +31,9 @@ struct RestartPoint {
 // Not thread-safe; `source` must outlive it.
 class Inflater {
  public:
+  // What one holds, about: zlib's state with its window, and 64 KB of input.
+  static constexpr uint64_t kMemory = uint64_t{112} << 10;
+
   // Of source[offset, offset + length).
   Inflater(const ByteSource& source, uint64_t offset, uint64_t length, DeflateFormat format);
   ~Inflater() { inflateEnd(&stream_); }

@@ -21,11 +21,13 @@ class UnpackPass {
   virtual uint64_t position() const = 0;
   // Offset in the source of the next packed byte.
   virtual uint64_t packed() const = 0;
+  // Bytes that its decoder holds, about.
+  virtual uint64_t memory() const = 0;
   // Fills `out`; *written is less only where the data ends or is wrong, and counts what is right in that case too.
   virtual Status Next(std::span<std::byte> out, size_t* written) = 0;
 };
 
-// Not thread-safe, and neither are several passes over one of them.
+// Not thread-safe, and neither are several passes over one of them; but a pass may be destroyed by any thread.
 class PackedData {
  public:
   virtual ~PackedData() = default;
@@ -39,8 +41,6 @@ class PackedData {
   virtual uint64_t StartBefore(uint64_t offset) const = 0;
   // A pass that stands at StartBefore(offset). The PackedData must outlive it.
   virtual Result<std::unique_ptr<UnpackPass>> Start(uint64_t offset) = 0;
-  // How many passes may be kept open: each holds what its decoder needs.
-  virtual size_t most_passes() const = 0;
 };
 
 }  // namespace pthview

@@ -4,7 +4,18 @@
 #include <string>
 #include <utility>
 
+#include "lib/container/restart_points.h"
+
 namespace pthview {
+namespace {
+
+// Never destroyed: other threads may still read when the program ends.
+RestartPoints& Points() {
+  static auto& points = *new RestartPoints(PackedDeflate::kMostPoints);
+  return points;
+}
+
+}  // namespace
 
 class PackedDeflate::Pass : public UnpackPass {
  public:
@@ -14,13 +25,14 @@ class PackedDeflate::Pass : public UnpackPass {
 
   uint64_t position() const override { return inflater_.unpacked(); }
   uint64_t packed() const override { return inflater_.packed(); }
+  uint64_t memory() const override { return Inflater::kMemory; }
 
   Status Next(std::span<std::byte> out, size_t* written) override {
     *written = 0;
     if (data_.size_) out = out.first(static_cast<size_t>(std::min<uint64_t>(out.size(), *data_.size_ - position())));
     while (*written < out.size() && !inflater_.ended()) {
       const std::span<std::byte> rest = out.subspan(*written);
-      const uint64_t next_point = data_.NextPoint();
+      const uint64_t next_point = Points().Next(data_.points_);
       const bool due = position() >= next_point;
       const auto until =
           static_cast<size_t>(due ? rest.size() : std::min<uint64_t>(rest.size(), next_point - position()));
@@ -28,7 +40,7 @@ class PackedDeflate::Pass : public UnpackPass {
       Status status = inflater_.Step(rest.first(until), due, &got);
       *written += got;
       PTHVIEW_TRY(std::move(status));
-      if (auto point = inflater_.Border()) data_.Note(std::move(*point));
+      if (auto point = inflater_.Border()) Points().Note(data_.points_, std::move(*point));
     }
     return inflater_.ended() || position() == data_.size_ ? CheckEnd() : Ok();
   }
@@ -59,34 +71,22 @@ PackedDeflate::PackedDeflate(const ByteSource& source, uint64_t offset, uint64_t
       length_(length),
       format_(format),
       size_(size),
-      // By the file around: its records together may keep no more than one of its size.
-      spacing_(std::max(spacing, source.size() / (kMostPoints / 2))) {}
+      points_(Points().NewFile(spacing)) {}
 
-const RestartPoint* PackedDeflate::PointBefore(uint64_t offset) const {
-  auto behind = std::upper_bound(points_.begin(), points_.end(), offset,
-                                 [](uint64_t at, const RestartPoint& point) { return at < point.unpacked; });
-  return behind == points_.begin() ? nullptr : &*std::prev(behind);
-}
+PackedDeflate::~PackedDeflate() { Points().DropFile(points_); }
 
 uint64_t PackedDeflate::StartBefore(uint64_t offset) const {
-  const RestartPoint* point = PointBefore(offset);
+  const auto point = Points().Before(points_, offset);
   return point == nullptr ? 0 : point->unpacked;
 }
 
 Result<std::unique_ptr<UnpackPass>> PackedDeflate::Start(uint64_t offset) {
   auto pass = std::make_unique<Pass>(*this);
-  PTHVIEW_TRY(pass->Begin(PointBefore(offset)));
+  const auto point = Points().Before(points_, offset);
+  PTHVIEW_TRY(pass->Begin(point.get()));
   return std::unique_ptr<UnpackPass>(std::move(pass));
 }
 
-void PackedDeflate::Note(RestartPoint point) {
-  if (point.unpacked < NextPoint()) return;
-  points_.push_back(std::move(point));
-  if (points_.size() < kMostPoints) return;
-  size_t kept = 0;
-  for (size_t i = 1; i < points_.size(); i += 2) points_[kept++] = std::move(points_[i]);
-  points_.resize(kept);
-  spacing_ *= 2;
-}
+size_t PackedDeflate::points() const { return Points().count(points_); }
 
 }  // namespace pthview

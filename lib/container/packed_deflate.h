@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "lib/base/source.h"
 #include "lib/container/inflater.h"
@@ -17,35 +16,29 @@ namespace pthview {
 class PackedDeflate : public PackedData {
  public:
   // Of source[offset, offset + length). Without `size`, which zip writes and gzip does not, the size is known when a
-  // pass has come to the end. Noted borders are at least `spacing` unpacked bytes apart. `source` must outlive it.
+  // pass has come to the end. Noted borders are at least `spacing` unpacked bytes apart, and more where all deflated
+  // data that is open would keep more than kMostPoints of them (restart_points.h). `source` must outlive it.
   PackedDeflate(const ByteSource& source, uint64_t offset, uint64_t length, DeflateFormat format,
                 std::optional<uint64_t> size, uint64_t spacing = kLeastSpacing);
+  ~PackedDeflate() override;
 
-  // At most so many borders are kept, which takes 32 MB. When there are more, every other one is forgotten.
-  static constexpr size_t kMostPoints = 1024;
+  static constexpr size_t kMostPoints = 1024;  // which takes 32 MB
   static constexpr uint64_t kLeastSpacing = uint64_t{4} << 20;
 
   uint64_t size() const override { return size_.value_or(0); }
   uint64_t StartBefore(uint64_t offset) const override;
   Result<std::unique_ptr<UnpackPass>> Start(uint64_t offset) override;
-  size_t most_passes() const override { return 4; }
 
-  size_t points() const { return points_.size(); }
+  size_t points() const;
 
  private:
   class Pass;
-  const RestartPoint* PointBefore(uint64_t offset) const;
-  void Note(RestartPoint point);
-  // Unpacked bytes from where on another point is wanted.
-  uint64_t NextPoint() const { return (points_.empty() ? 0 : points_.back().unpacked) + spacing_; }
-
   const ByteSource& source_;
   uint64_t offset_;
   uint64_t length_;
   DeflateFormat format_;
   std::optional<uint64_t> size_;
-  uint64_t spacing_;
-  std::vector<RestartPoint> points_;
+  uint64_t points_;  // the number of its points
 };
 
 }  // namespace pthview

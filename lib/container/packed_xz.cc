@@ -10,7 +10,13 @@ namespace pthview {
 namespace {
 
 constexpr size_t kInput = size_t{1} << 16;
-constexpr uint64_t kIndexMemory = uint64_t{64} << 20;
+
+// What liblzma may hold of the indices: 16 bytes a block, 300 a stream, and the time that streams take grows with the
+// square of their number. Every 24 MB have a block or a stream of their own in what `xz -T0` and `pxz` write, 1 MB in
+// what `pixz` writes.
+uint64_t IndexMemory(uint64_t file_bytes) {
+  return std::min((uint64_t{1} << 20) + file_bytes / 64, uint64_t{64} << 20);
+}
 
 Error At(ErrorCode code, std::string message, uint64_t offset) {
   Error error{code, std::move(message)};
@@ -48,6 +54,7 @@ class PackedXz::Pass : public UnpackPass {
 
   uint64_t position() const override { return position_; }
   uint64_t packed() const override { return next_ - stream_.avail_in; }
+  uint64_t memory() const override { return memory_; }
 
   Status Next(std::span<std::byte> out, size_t* written) override {
     *written = 0;
@@ -117,7 +124,7 @@ class PackedXz::Pass : public UnpackPass {
                 begin)
           .Hint("unpack the file with `unxz -k` if it is trusted, and open what comes out");
     }
-    data_.pass_memory_ = std::max<uint64_t>(memory, 1);
+    memory_ = std::max(memory_, memory + kInput);
     code = lzma_block_decoder(&stream_, &block_);
     block_.filters = nullptr;  // the decoder has what it needs of them
     if (code != LZMA_OK) return Broken(code, begin);
@@ -145,6 +152,7 @@ class PackedXz::Pass : public UnpackPass {
   uint64_t next_ = 0;  // offset in the source behind what is in input_
   uint64_t block_end_ = 0;
   uint64_t position_ = 0;
+  uint64_t memory_ = kInput;  // the most that it took
   bool decoding_ = false;
   bool ended_ = false;
 };
@@ -157,7 +165,8 @@ Result<std::unique_ptr<PackedXz>> PackedXz::Open(const ByteSource& source) {
   }
   lzma_index* index = nullptr;
   lzma_stream stream = LZMA_STREAM_INIT;
-  if (lzma_file_info_decoder(&stream, &index, kIndexMemory, source.size()) != LZMA_OK) {
+  const uint64_t memory = IndexMemory(source.size());
+  if (lzma_file_info_decoder(&stream, &index, memory, source.size()) != LZMA_OK) {
     return Error{ErrorCode::kInternal, "liblzma could not start"};
   }
   struct End {
@@ -180,8 +189,9 @@ Result<std::unique_ptr<PackedXz>> PackedXz::Open(const ByteSource& source) {
       next = stream.seek_pos;
       stream.avail_in = 0;
     } else if (code == LZMA_MEMLIMIT_ERROR) {
-      return Error{ErrorCode::kLimit, "the index of the xz file takes more than the " + std::to_string(kIndexMemory) +
-                                          " bytes of memory that are allowed"}
+      return Error{ErrorCode::kLimit, "the index of the xz file takes more than the " + std::to_string(memory) +
+                                          " bytes of memory that are allowed for a file of " +
+                                          std::to_string(source.size())}
           .Hint("unpack the file with `unxz -k` if it is trusted, and open what comes out");
     } else if (code != LZMA_OK) {
       return Broken(code, next - stream.avail_in);
@@ -197,11 +207,6 @@ uint64_t PackedXz::StartBefore(uint64_t offset) const {
 
 Result<std::unique_ptr<UnpackPass>> PackedXz::Start(uint64_t offset) {
   return std::unique_ptr<UnpackPass>(std::make_unique<Pass>(*this, offset));
-}
-
-size_t PackedXz::most_passes() const {
-  constexpr uint64_t kMost = 4;
-  return static_cast<size_t>(std::clamp<uint64_t>(kMemory / pass_memory_, 1, kMost));
 }
 
 }  // namespace pthview

@@ -16,18 +16,18 @@ namespace pthview {
 // every 24 MB or so; plain `xz` of versions before 5.6 makes one block, which can be entered at its beginning only.
 class PackedXz : public PackedData {
  public:
-  // What decoders may hold; `xz -9` needs half of it.
+  // What a decoder may hold; `xz -9` needs half of it.
   static constexpr uint64_t kMemory = uint64_t{128} << 20;
 
   // Reads the indices of all streams, and unpacks nothing. kTruncated when the file has no end, kCorrupt when its
-  // indices contradict it, kLimit when they need more than 64 MB. `source` must outlive it.
+  // indices contradict it, kLimit when they need more
+  // memory than the file's size explains (a byte for each 64, and 1 MB; 64 MB at most). `source` must outlive it.
   static Result<std::unique_ptr<PackedXz>> Open(const ByteSource& source);
   ~PackedXz() override { lzma_index_end(index_, nullptr); }
 
   uint64_t size() const override { return lzma_index_uncompressed_size(index_); }
   uint64_t StartBefore(uint64_t offset) const override;
   Result<std::unique_ptr<UnpackPass>> Start(uint64_t offset) override;
-  size_t most_passes() const override;
 
  private:
   class Pass;
@@ -35,7 +35,6 @@ class PackedXz : public PackedData {
 
   const ByteSource& source_;
   lzma_index* index_;
-  uint64_t pass_memory_ = kMemory;  // what the last decoder took
 };
 
 }  // namespace pthview

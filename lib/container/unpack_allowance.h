@@ -18,15 +18,23 @@ class UnpackAllowance {
   // large holds one value.
   explicit UnpackAllowance(uint64_t file_bytes);
 
-  // `bytes` more are unpacked. kLimit, and nothing is taken, when that is too much; `hint` says how to do without.
+  // `bytes` more come out. kLimit, and nothing is taken, when that is too much; `hint` says how to do without.
   Status Take(uint64_t bytes, std::string_view hint);
+  // `bytes` more are gone through, which take time even if nothing comes out of them. Of what is packed once they are
+  // no more than the file has; of what is packed again, kLimit beyond 8 MB and 8 times what the file has.
+  Status TakePacked(uint64_t bytes, std::string_view hint);
   // More than there was has been unpacked already: from now on nothing may be.
-  void TakeAll() { taken_ = total_; }
+  void TakeAll() { unpacked_.taken = unpacked_.total; }
 
  private:
   const uint64_t file_bytes_;
-  const uint64_t total_;
-  std::atomic<uint64_t> taken_{0};
+  struct Share {
+    const uint64_t total;
+    std::atomic<uint64_t> taken{0};
+    bool Take(uint64_t bytes);
+  };
+  Share unpacked_;
+  Share packed_;
 };
 
 // A source inside another one, which knows the allowance of the file around.

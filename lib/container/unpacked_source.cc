@@ -15,21 +15,29 @@
 #include "lib/container/packed_data.h"
 #include "lib/container/packed_deflate.h"
 #include "lib/container/packed_xz.h"
+#include "lib/container/pass_pool.h"
 
 namespace pthview {
 namespace {
 
 constexpr uint64_t kBlock = uint64_t{1} << 20;
 constexpr uint64_t kCacheBytes = uint64_t{64} << 20;
+constexpr uint64_t kPassBytes = uint64_t{64} << 20;
 constexpr uint64_t kLongWay = uint64_t{64} << 20;  // worth a progress line
 constexpr char kGzipHint[] = "unpack the file with `gunzip -k` if it is trusted, and open what comes out";
 constexpr char kXzHint[] = "unpack the file with `unxz -k` if it is trusted, and open what comes out";
 constexpr char kZipHint[] = "unpack the file with `unzip` if it is trusted, and open what comes out";
 
-// Of all sources, so that an archive of a thousand packed records takes no more than one of them.
+// Both are of all sources, so that an archive of a thousand packed records takes no more than one of them. Never
+// destroyed: other threads may still read when the program ends.
 BlockCache& Blocks() {
-  static BlockCache blocks(kCacheBytes);
+  static auto& blocks = *new BlockCache(kCacheBytes);
   return blocks;
+}
+
+PassPool& Passes() {
+  static auto& passes = *new PassPool(kPassBytes);
+  return passes;
 }
 
 // Bounds what is unpacked in vain: on the way to what is wanted, and again because it is no longer kept. Tensors that
@@ -45,7 +53,7 @@ class DetourBudget {
     }
   }
 
-  void Spend(uint64_t bytes) { spent_ += bytes; }
+  void Spend(uint64_t bytes) { spent_ = CheckedAdd(spent_, bytes).value_or(std::numeric_limits<uint64_t>::max()); }
 
   Status Check(const char* hint) const {
     if (spent_ <= most_) return Ok();
@@ -81,7 +89,10 @@ class UnpackedSource : public InsideSource {
         size_(data_->size()),
         file_(Blocks().NewFile()),
         budget_(packed_bytes_, size_) {}
-  ~UnpackedSource() override { Blocks().DropFile(file_); }
+  ~UnpackedSource() override {
+    Passes().DropFile(file_);
+    Blocks().DropFile(file_);
+  }
 
   uint64_t size() const override { return size_; }
   const std::string& name() const override { return name_; }
@@ -111,7 +122,8 @@ class UnpackedSource : public InsideSource {
 
   // For data that does not know its size: from end to end.
   Status LearnSize() {
-    PTHVIEW_TRY(allowance_->Take(0, hint_));
+    PTHVIEW_TRY(allowance_->Take(0, hint_));  // fails when there is nothing left
+    PTHVIEW_TRY(TakePacked());
     PTHVIEW_ASSIGN(std::unique_ptr<UnpackPass> pass, data_->Start(0));
     Progress progress("unpacking", packed_bytes_);
     // An archive may hold thousands of small ones.
@@ -135,11 +147,20 @@ class UnpackedSource : public InsideSource {
   }
 
  private:
+  // Once, before anything is unpacked.
+  Status TakePacked() const {
+    if (took_packed_) return Ok();
+    PTHVIEW_TRY((allowance_ ? allowance_ : AllowanceOf(*packed_))->TakePacked(packed_bytes_, hint_));
+    took_packed_ = true;
+    return Ok();
+  }
+
   // Goes to the block, and copies bytes of it. What is unpacked on the way is kept as well.
   Status Unpack(uint64_t block, size_t from, std::span<std::byte> out) const {
     std::lock_guard lock(mutex_);
     if (Blocks().Copy(file_, block, from, out)) return Ok();  // another thread was here
     PTHVIEW_TRY(budget_.Check(hint_));
+    PTHVIEW_TRY(TakePacked());
     const uint64_t begin = block * kBlock;
     const uint64_t end = std::min(begin + kBlock, size_);
     PTHVIEW_ASSIGN(std::unique_ptr<UnpackPass> pass, PassBefore(begin));
@@ -153,33 +174,20 @@ class UnpackedSource : public InsideSource {
           std::span(bytes).first(static_cast<size_t>(std::min(end, (at / kBlock + 1) * kBlock) - at));
       size_t written = 0;
       Status status = pass->Next(piece, &written);
-      budget_.Spend(written);
+      budget_.Spend(at == begin ? written - std::min(written, out.size()) : written);
       PTHVIEW_TRY(std::move(status));
       if (written < piece.size()) return Error{ErrorCode::kCorrupt, "the packed data ends early"};
       if (at % kBlock == 0) Blocks().Put(file_, at / kBlock, piece);
       if (at == begin) std::memcpy(out.data(), piece.data() + from, out.size());
       progress.Advance(written);
     }
-    budget_.Spend(0 - static_cast<uint64_t>(out.size()));
-    if (end < size_) passes_.insert(passes_.begin(), std::move(pass));
+    if (end < size_) Passes().Put(file_, std::move(pass));
     return Ok();
   }
 
-  // Of the open passes the nearest, or a new one when that would be nearer.
+  // Of the passes that are kept the nearest, or a new one when that would be nearer.
   Result<std::unique_ptr<UnpackPass>> PassBefore(uint64_t offset) const {
-    const uint64_t start = data_->StartBefore(offset);
-    auto best = passes_.end();
-    for (auto pass = passes_.begin(); pass != passes_.end(); ++pass) {
-      const uint64_t at = (*pass)->position();
-      if (at < start || at > offset) continue;
-      if (best == passes_.end() || at > (*best)->position()) best = pass;
-    }
-    if (best != passes_.end()) {
-      std::unique_ptr<UnpackPass> pass = std::move(*best);
-      passes_.erase(best);
-      return pass;
-    }
-    while (passes_.size() >= data_->most_passes()) passes_.pop_back();
+    if (auto pass = Passes().Take(file_, data_->StartBefore(offset), offset)) return pass;
     return data_->Start(offset);
   }
 
@@ -203,7 +211,7 @@ class UnpackedSource : public InsideSource {
   uint64_t file_;  // in the cache
   mutable std::mutex mutex_;
   mutable DetourBudget budget_;
-  mutable std::vector<std::unique_ptr<UnpackPass>> passes_;  // that no one uses now, the last used first
+  mutable bool took_packed_ = false;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lib/container/gzip.h"
 #include "lib/container/slice_source.h"
 #include "tests/unit/container/pack.h"
 
@@ -177,21 +178,22 @@ TEST(UnpackedSource, TellsWhatIsWrongWithTheData) {
 }
 
 TEST(UnpackedSource, BombsAreNotUnpacked) {
-  const std::string zeros(80 * kMega, '\0');
-  for (const Kind& kind : {Kind{"gzip", OpenUnpackedGzip, Deflate(zeros)}, Kind{"xz", OpenUnpackedXz, Xz(zeros)}}) {
+  const std::string zeros(270 * kMega, '\0');
+  for (const Kind& kind :
+       {Kind{"gzip", OpenUnpackedGzip, Deflate(zeros, {.level = 9})}, Kind{"xz", OpenUnpackedXz, Xz(zeros)}}) {
     SCOPED_TRACE(kind.name);
     auto source = kind.open(SourceOf(kind.packed), "name");
     ASSERT_FALSE(source);
     EXPECT_EQ(source.error().code, ErrorCode::kLimit);
-    const uint64_t limit = 64 * kMega + 32 * kind.packed.size();
+    const uint64_t limit = 256 * kMega + 32 * kind.packed.size();
     EXPECT_THAT(source.error().message, HasSubstr(std::to_string(limit) + " bytes that are allowed"));
     EXPECT_THAT(source.error().hint, HasSubstr("open what comes out"));
   }
 }
 
 TEST(UnpackedSource, WhatIsInsideSharesTheAllowanceOfTheFileAround) {
-  const std::string zeros(40 * kMega, '\0');
-  const std::string inner = Deflate(zeros, {.level = 9});  // 40 kB
+  const std::string zeros(140 * kMega, '\0');
+  const std::string inner = Deflate(zeros, {.level = 9});  // 140 kB
   auto outer = OpenUnpackedGzip(SourceOf(Deflate(inner + inner)), "outer");
   ASSERT_TRUE(outer);
   std::shared_ptr<const ByteSource> file = std::move(*outer);
@@ -202,6 +204,41 @@ TEST(UnpackedSource, WhatIsInsideSharesTheAllowanceOfTheFileAround) {
   auto second = OpenUnpackedGzip(member(inner.size()), "inner");
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::kLimit);
+}
+
+// A stream of blocks with nothing in them takes as long as one of the same size with something in them.
+TEST(UnpackedSource, WhatComesToNothingIsNotGoneThroughWhenItIsPackedTwice) {
+  std::string inner = Deflate("");
+  const std::string end = inner.substr(10);
+  inner.resize(10);                                                          // the header
+  for (size_t i = 0; i < 2 * kMega; ++i) inner.append("\0\0\0\xff\xff", 5);  // stored blocks of no bytes
+  inner += end;
+  EXPECT_TRUE(OpenUnpackedGzip(SourceOf(inner), "once"));
+  for (const auto& [packed, open] :
+       {std::pair(Deflate(inner), Open{OpenUnpackedGzip}), {Xz(inner), Open{OpenUnpackedXz}}}) {
+    auto outer = open(SourceOf(packed), "outer");
+    ASSERT_TRUE(outer);
+    auto twice = OpenUnpackedGzip(std::move(*outer), "inner");
+    ASSERT_FALSE(twice);
+    EXPECT_EQ(twice.error().code, ErrorCode::kLimit);
+    EXPECT_THAT(twice.error().message, HasSubstr(std::to_string(8 * kMega + 8 * packed.size()) + " bytes"));
+  }
+}
+
+TEST(UnpackedSource, RecordsInWhatIsPackedAreCountedToo) {
+  const std::string bytes = Runs(kMega);
+  const std::string record = Deflate(bytes, {.window_bits = -MAX_WBITS});
+  auto outer = OpenUnpackedGzip(SourceOf(Deflate(record)), "outer");
+  ASSERT_TRUE(outer);
+  std::shared_ptr<const ByteSource> file = std::move(*outer);
+  std::string message;
+  for (int i = 0; i < 100 && message.empty(); ++i) {
+    auto source = OpenUnpackedRecord(file, 0, record.size(), bytes.size(), "record");
+    const std::string first = TextAt(*source, 0, 10);
+    if (first != bytes.substr(0, 10)) message = first;
+  }
+  EXPECT_THAT(message, HasSubstr("(8 times its size and 8 MB)"));
+  EXPECT_THAT(ToString(Inflate(*file, 0, record.size(), {.limit = 2 * kMega}).error()), HasSubstr("8 times its size"));
 }
 
 TEST(UnpackedSource, UnpackingOverAndOverEnds) {
