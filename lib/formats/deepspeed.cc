@@ -1,6 +1,7 @@
 // DeepSpeed ZeRO checkpoints: a folder in which every rank has written its share of the float32 weights
-// (deepspeed_files.h). Shares of data-parallel ranks are merged (deepspeed_shares.h), slices of tensor-parallel ranks
-// joined (deepspeed_ranks.h); files of layers and experts are listed where they hold something else.
+// (deepspeed_files.h), or the module's own weights where nothing is shared out. Shares of data-parallel ranks are
+// merged (deepspeed_shares.h), slices of tensor-parallel ranks joined (deepspeed_ranks.h); files of layers and experts
+// are listed where they hold something else.
 #include <set>
 #include <string>
 #include <utility>
@@ -71,7 +72,21 @@ void ListOthers(ModelBuilder& builder, const DeepSpeedFiles& files, const Names&
   }
 }
 
-int Match(const OpenContext& context) { return context.directory && FindDeepSpeedFiles(context.folder) ? 70 : 0; }
+// Without shares, names are all that tells, and an index of shards beside them says more.
+int Match(const OpenContext& context) {
+  auto files = context.directory ? FindDeepSpeedFiles(context.folder) : std::nullopt;
+  return !files ? 0 : files->shared_out ? 70 : 40;
+}
+
+std::string FormatText(const DeepSpeedRanks& ranks, const DeepSpeedShare& first) {
+  std::string over = ranks.count == 1 ? "" : fmt::format("{} model-parallel ranks", ranks.count);
+  if (first.stage == 0) {
+    return "DeepSpeed checkpoint" + (over.empty() ? over : " of " + over) + ", the module's weights as they are";
+  }
+  over = over.empty() ? fmt::format("{} ranks", first.data_ranks)
+                      : fmt::format("{} of {} ranks each", over, first.data_ranks);
+  return fmt::format("DeepSpeed ZeRO stage {} checkpoint of {}, merged to float32", first.stage, over);
+}
 
 Result<Model> Open(OpenContext context, const OpenOptions& options) {
   ModelBuilder builder(std::move(context.findings));
@@ -83,16 +98,17 @@ Result<Model> Open(OpenContext context, const OpenOptions& options) {
   ListDeepSpeedRanks(builder, files->folder, ranks, rows);
   for (std::string_view key : {"ds_version", "global_steps", "global_samples"}) rows.AddPlain(*first.model, key);
   ListOthers(builder, *files, NamesOf(ranks), options, context.depth);
-  std::string over = ranks.count == 1
-                         ? fmt::format("{} ranks", first.data_ranks)
-                         : fmt::format("{} model-parallel ranks of {} ranks each", ranks.count, first.data_ranks);
-  builder.model().format_text =
-      fmt::format("DeepSpeed ZeRO stage {} checkpoint of {}, merged to float32", first.stage, over);
+  if (first.stage == 0) {
+    builder.Note(Severity::kInfo, "zero-module", "",
+                 "no weights are shared out over ranks: the modules' own are listed; what else their files hold, an "
+                 "optimizer's states say, is listed where the file itself is opened");
+  }
+  builder.model().format_text = FormatText(ranks, first);
   return std::move(builder).Finish();
 }
 
 }  // namespace
 
-const Format kDeepSpeed = {"deepspeed", "DeepSpeed ZeRO checkpoint (folder), stages 1 to 3", Match, Open};
+const Format kDeepSpeed = {"deepspeed", "DeepSpeed checkpoint (folder), ZeRO stages 0 to 3", Match, Open};
 
 }  // namespace pthview

@@ -4,7 +4,7 @@
 //   mp_rank_<m>_model_states.pt                              stages 1, 2
 //   zero_pp_rank_<d>_mp_rank_<m>_model_states.pt             stage 3
 //   [bf16_|fp16_]zero_pp_rank_<d>_mp_rank_<m>_optim_states.pt
-//   layer_<l>-model_<t>-model_states.pt                      layers of a pipeline
+//   layer_<l>[-model_<t>]-model_states.pt                    layers of a pipeline; <t> is 0 where it is left out
 //   [layer_<l>_]expert_<e>_mp_rank_<m>_model_states.pt, expp_rank_<r>_mp_rank_<m>_optim_states.pt
 //
 // <d> is a data-parallel rank, <m> a model-parallel one: with T tensor-parallel ranks, m = T * stage of the pipeline
@@ -28,11 +28,12 @@ struct DeepSpeedRankFiles {
 struct DeepSpeedFiles {
   std::string folder;
   std::map<int, DeepSpeedRankFiles> ranks;  // by model-parallel rank
-  std::vector<std::string> others;          // of layers and experts, sorted
+  std::vector<std::string> others;          // of layers, of experts, or with more in their names; sorted
+  bool shared_out = false;                  // a rank has model states and a share of the weights
 };
 
-// The files in `folder`, or in the folder that its `latest` names; nullopt unless a rank has model states and a share
-// of the weights.
+// The files in `folder`, or in the folder that its `latest` names. nullopt when they are none of DeepSpeed's: unless
+// weights are shared out, there must be a mp_rank_<m>_model_states.pt, which then has all of its rank's.
 std::optional<DeepSpeedFiles> FindDeepSpeedFiles(const std::string& folder);
 
 // A file of `others` that holds a layer of a pipeline.

@@ -20,7 +20,7 @@ Status Ended(const std::string& name, uint64_t offset) {
 // The box [from, from + sizes) of a row-major tensor, row-major.
 class CroppedSource : public ByteSource {
  public:
-  CroppedSource(std::unique_ptr<ByteSource> whole, const Shape& shape, uint64_t item_size, const SliceBox& box)
+  CroppedSource(std::shared_ptr<const ByteSource> whole, const Shape& shape, uint64_t item_size, const SliceBox& box)
       : whole_(std::move(whole)), size_(item_size), run_(item_size) {
     uint64_t stride = item_size;
     bool joined = true;  // all dimensions behind this one are taken whole
@@ -69,7 +69,7 @@ class CroppedSource : public ByteSource {
     return at;
   }
 
-  std::unique_ptr<ByteSource> whole_;
+  std::shared_ptr<const ByteSource> whole_;  // of other boxes too
   uint64_t size_;
   uint64_t run_;  // bytes that are contiguous in the whole
   uint64_t first_ = 0;
@@ -96,7 +96,8 @@ class MeanSource : public ByteSource {
     std::array<float, 4096> terms;
     while (!out.empty()) {
       uint64_t first = offset / 4 * 4;
-      size_t count = static_cast<size_t>(std::min<uint64_t>((size() - first) / 4, sums.size()));
+      const uint64_t wanted = (offset - first + out.size() + 3) / 4;
+      auto count = static_cast<size_t>(std::min<uint64_t>(wanted, sums.size()));
       std::fill_n(sums.begin(), count, 0.0F);
       for (const auto& source : sources_) {
         PTHVIEW_TRY(source->ReadAt(first, std::as_writable_bytes(std::span(terms).first(count))));
@@ -119,11 +120,13 @@ class MeanSource : public ByteSource {
 
 Error Fault(std::string clause) { return {.code = ErrorCode::kUnsupported, .message = std::move(clause)}; }
 
-bool HasData(const DeepSpeedParameter& parameter) { return !parameter.pieces.empty() || parameter.nbytes == 0; }
-
 }  // namespace
 
 std::unique_ptr<ByteSource> SourceOf(const Model& model, const std::string& name, const DeepSpeedParameter& parameter) {
+  if (parameter.shares != nullptr) {
+    return FlatShares::Parameter(parameter.shares, name, parameter.at, parameter.share, parameter.nbytes);
+  }
+  if (parameter.pieces.empty()) return nullptr;
   std::vector<Piece> pieces;
   pieces.reserve(parameter.pieces.size());
   for (const ByteRange& piece : parameter.pieces) {
@@ -137,7 +140,7 @@ Result<std::unique_ptr<ByteSource>> JoinSlices(const Model& model, const std::st
                                                DeepSpeedParameter& parameter) {
   bool data = true;
   for (const DeepSpeedParameter* slice : slices) {
-    data = data && HasData(*slice);
+    data = data && slice->HasData();
     if (slice->dtype != slices[0]->dtype) return Fault("the ranks have it in different types");
   }
   const bool mean = plan.kind == JoinPlan::kMean;
@@ -155,12 +158,17 @@ Result<std::unique_ptr<ByteSource>> JoinSlices(const Model& model, const std::st
     return std::make_unique<MeanSource>(name, std::move(means));
   }
   std::vector<StitchBox> boxes;
+  std::vector<std::shared_ptr<const ByteSource>> whole(slices.size());  // of slices in several boxes
   for (const SliceBox& box : plan.parts.boxes) {
     if (CheckedNumel(box.sizes).value_or(0) == 0) continue;
     const DeepSpeedParameter& slice = *slices[box.slice];
-    auto bytes = SourceOf(model, name, slice);
-    if (box.sizes != slice.shape) {
-      bytes = std::make_unique<CroppedSource>(std::move(bytes), slice.shape, Info(slice.dtype).item_size, box);
+    std::unique_ptr<ByteSource> bytes;
+    if (data && box.sizes == slice.shape) {
+      bytes = SourceOf(model, name, slice);
+    } else if (data) {
+      auto& from = whole[box.slice];
+      if (from == nullptr) from = SourceOf(model, name, slice);
+      bytes = std::make_unique<CroppedSource>(from, slice.shape, Info(slice.dtype).item_size, box);
     }
     boxes.push_back({box.to, box.sizes, std::move(bytes)});
   }

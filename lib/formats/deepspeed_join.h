@@ -13,7 +13,7 @@
 
 namespace pthview {
 
-// The elements of a parameter that has pieces, row-major. The model's sources must outlive it.
+// The elements of a parameter, row-major; null when it has no data. The model's sources must outlive it.
 std::unique_ptr<ByteSource> SourceOf(const Model& model, const std::string& name, const DeepSpeedParameter& parameter);
 
 // What slices, by rank, make by a plan for their shapes: of kBoxes or kMean. `parameter` gets name, shape, type and

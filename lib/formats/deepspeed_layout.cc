@@ -14,7 +14,8 @@ using pickle::Value;
 
 namespace {
 
-constexpr int64_t kMostParts = 10'000;
+constexpr size_t kMostParts = 10'000;
+constexpr std::string_view kTooMany = "more patterns and names than can be matched";
 
 Error Fault(std::string clause) { return {.code = ErrorCode::kUnsupported, .message = std::move(clause)}; }
 
@@ -49,6 +50,12 @@ DeepSpeedLayout::DeepSpeedLayout(DeepSpeedFile& file, Value info) : file_(file),
   for (const auto& [list, key] : kKeys) AddList(list, key);
   AddSubParameters();
   if (const Value* unsupported = InInfo("autotp_unsupported_parameter_patterns")) AddDict(kUnsupported, *unsupported);
+  const Value* widths = InInfo("sub_param_shard_widths");
+  auto pairs = widths != nullptr ? file_.values.Pairs(*widths) : std::nullopt;
+  for (size_t i = 0; pairs && i < pairs->size(); ++i) {
+    const auto& [pattern, by_part] = (*pairs)[i];
+    if (pattern.IsText()) part_widths_.emplace(pattern.Text(), by_part);
+  }
   if (const Value* affine = InInfo("affine_map")) {
     const Value* version = file_.Find(*affine, "version");
     if (version != nullptr && file_.Int(*version) != 1) unreadable_ = "affine_map of another version";
@@ -97,7 +104,8 @@ void DeepSpeedLayout::AddSubParameters() {
 }
 
 void DeepSpeedLayout::Add(List list, Value pattern, Value means) {
-  auto compiled = pattern.IsText() ? NamePattern::Compile(pattern.Text()) : std::nullopt;
+  if (!unreadable_.empty()) return;
+  auto compiled = pattern.IsText() ? NamePattern::Compile(pattern.Text(), steps_) : std::nullopt;
   if (!compiled) {
     unreadable_ = pattern.IsText() ? EscapeName(pattern.Text()) : "something that is no text";
     return;
@@ -106,24 +114,30 @@ void DeepSpeedLayout::Add(List list, Value pattern, Value means) {
   values_.emplace_back(pattern, means);
   if (auto name = compiled->OnlyName()) {
     lists_[list].names.emplace(std::move(*name), row);
+  } else if (compiled->size() > instructions_) {
+    unreadable_ = kTooMany;
   } else {
+    instructions_ -= compiled->size();
     lists_[list].others.emplace_back(std::move(*compiled), row);
   }
 }
 
 std::optional<size_t> DeepSpeedLayout::Find(List list, std::string_view name) {
   const Patterns& patterns = lists_[list];
-  if (auto found = patterns.names.find(std::string(name)); found != patterns.names.end()) return found->second;
+  std::optional<size_t> first;
+  if (auto found = patterns.names.find(std::string(name)); found != patterns.names.end()) first = found->second;
   for (const auto& [pattern, row] : patterns.others) {
-    uint64_t cost = (name.size() + 1) * pattern.cost();
-    if (cost > steps_) {
-      unreadable_ = "more patterns and names than can be matched";
+    if (list != kAffine && first && *first < row) break;
+    auto matches = pattern.MatchesStart(name, steps_);
+    if (!matches) {
+      unreadable_ = kTooMany;
       return std::nullopt;
     }
-    steps_ -= cost;
-    if (pattern.MatchesStart(name)) return row;
+    if (!*matches) continue;
+    if (list == kAffine && first) unreadable_ = "two affine maps for one name";
+    if (!first || row < *first) first = row;
   }
-  return std::nullopt;
+  return first;
 }
 
 // Widths of a parameter's parts: recorded, or the same for every rank.
@@ -135,10 +149,9 @@ Result<std::vector<std::vector<int64_t>>> DeepSpeedLayout::PartWidths(size_t fou
   if (!number) return Fault("it has parts along no dimension");
   *dim = *number;
   std::vector<std::vector<int64_t>> widths;
-  const Value* recorded = InInfo("sub_param_shard_widths");
-  if (recorded != nullptr) recorded = file_.Find(*recorded, pattern.Text());
-  if (recorded != nullptr) {
-    auto parts = file_.values.Items(*recorded);
+  if (auto recorded = part_widths_.find(pattern.Text()); recorded != part_widths_.end()) {
+    auto parts = file_.values.Items(recorded->second);
+    if (parts && parts->size() > kMostParts) return Fault("it has more parts than any real one");
     for (Value part : parts.value_or(std::span<const Value>())) {
       widths.push_back(file_.Ints(part).value_or(std::vector<int64_t>()));
     }
@@ -157,7 +170,7 @@ Result<std::vector<std::vector<int64_t>>> DeepSpeedLayout::PartWidths(size_t fou
   std::vector<int64_t> parts;
   if (auto list = file_.Ints(spec)) {
     parts = std::move(*list);
-  } else if (auto count = file_.Int(spec); count && *count > 0 && *count <= kMostParts) {
+  } else if (auto count = file_.Int(spec); count && *count > 0 && *count <= int64_t{kMostParts}) {
     int64_t whole = 0;
     for (const Shape& slice : slices) {
       auto sum =
@@ -168,6 +181,7 @@ Result<std::vector<std::vector<int64_t>>> DeepSpeedLayout::PartWidths(size_t fou
     if (whole % *count != 0) return Fault(fmt::format("{} rows are not {} parts", whole, *count));
     parts.assign(static_cast<size_t>(*count), whole / *count);
   }
+  if (parts.size() > kMostParts) return Fault("it has more parts than any real one");
   for (int64_t size : parts) {
     if (size % ranks != 0) return Fault("its parts are not equally wide on all ranks, and no widths are recorded");
     widths.emplace_back(slices.size(), size / ranks);
@@ -176,8 +190,11 @@ Result<std::vector<std::vector<int64_t>>> DeepSpeedLayout::PartWidths(size_t fou
 }
 
 Result<JoinPlan> DeepSpeedLayout::Plan(std::string_view name, std::span<const Shape> slices) {
-  bool ascii = std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
-  if (!ascii) return Fault("its name has letters beyond ASCII, which patterns are not matched with");
+  // Python's `$` also matches before a last line break.
+  bool plain = std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 128; });
+  if (!plain || name.ends_with('\n')) {
+    return Fault("its name has letters that patterns are not matched with: beyond ASCII, or a line break at its end");
+  }
   JoinPlan plan;
   auto affine = Find(kAffine, name);
   auto parts = Find(kSubParameters, name);
@@ -209,6 +226,8 @@ Result<JoinPlan> DeepSpeedLayout::Plan(std::string_view name, std::span<const Sh
     plan.padded = !plan.rows;
   }
   if (!unreadable_.empty()) return Fault(fmt::format("this pattern is not understood: {}", unreadable_));
+  if (plan.parts.boxes.size() > boxes_) return Fault("the parameters have more slices than any real ones");
+  boxes_ -= plan.parts.boxes.size();
   return plan;
 }
 

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/base/text_hash.h"
 #include "lib/formats/deepspeed_boxes.h"
 #include "lib/formats/deepspeed_file.h"
 #include "lib/formats/name_pattern.h"
@@ -68,7 +69,7 @@ class DeepSpeedLayout {
   };
   // Patterns, each with what it stands for: a row of `values_`.
   struct Patterns {
-    std::unordered_map<std::string, size_t> names;
+    std::unordered_map<std::string, size_t, TextHash> names;
     std::vector<std::pair<NamePattern, size_t>> others;
   };
 
@@ -77,6 +78,7 @@ class DeepSpeedLayout {
   void AddDict(List list, pickle::Value dict);
   void AddSubParameters();
   void Add(List list, pickle::Value pattern, pickle::Value means);
+  // The first that matches, as the file lists them. Of several affine maps none is right.
   std::optional<size_t> Find(List list, std::string_view name);
   Result<std::vector<std::vector<int64_t>>> PartWidths(size_t found, std::span<const Shape> slices, int64_t* dim);
 
@@ -85,7 +87,11 @@ class DeepSpeedLayout {
   Patterns lists_[kLists];
   std::vector<std::pair<pickle::Value, pickle::Value>> values_;  // a pattern and what it stands for
   std::string unreadable_;
-  uint64_t steps_ = uint64_t{1} << 30;  // left for matching
+  std::unordered_map<std::string_view, pickle::Value, TextHash> part_widths_;  // sub_param_shard_widths
+  // What is left, so that no file takes for ever or fills memory.
+  uint64_t steps_ = uint64_t{1} << 28;     // of compiling and matching
+  size_t instructions_ = size_t{1} << 20;  // of patterns that are kept, 32 bytes each
+  size_t boxes_ = size_t{2} << 20;         // of parameters that are joined, some 400 bytes each
 };
 
 }  // namespace pthview

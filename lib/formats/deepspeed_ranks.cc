@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/formats/deepspeed_join.h"
 #include "lib/formats/deepspeed_layout.h"
 
@@ -24,7 +25,7 @@ int64_t TensorRanks(const DeepSpeedFiles& files, const DeepSpeedRanks& ranks) {
   for (const auto& [rank, share] : ranks.shares) degree = std::max(degree, share.tensor_ranks.value_or(0));
   if (degree > 0) return degree;
   for (const std::string& name : files.others) {
-    if (auto layer = LayerFileOf(name)) degree = std::max<int64_t>(degree, layer->tensor_rank + int64_t{1});
+    if (auto layer = LayerFileOf(name)) degree = std::max(degree, layer->tensor_rank + int64_t{1});
   }
   return degree > 0 && ranks.count % degree == 0 ? degree : ranks.count;
 }
@@ -79,7 +80,7 @@ class Joiner {
   void JoinStage(Shares first, Shares last) {
     const Index whole = rows_.Part("");
     std::vector<const std::string*> order;
-    std::unordered_map<std::string_view, Slices> by_name;
+    std::unordered_map<std::string_view, Slices, TextHash> by_name;
     for (auto at = first; at != last; ++at) {
       for (const DeepSpeedParameter& parameter : at->second.parameters) {
         auto [found, is_new] = by_name.try_emplace(parameter.name);
@@ -121,19 +122,23 @@ class Joiner {
       rows_.Add(whole, *slices.parameters[0]);
       return std::nullopt;
     }
+    if (std::ranges::adjacent_find(slices.ranks) != slices.ranks.end()) return "a rank has two of this name";
     if (static_cast<int64_t>(slices.ranks.size()) != ranks_.tensor_ranks) {
       return fmt::format("{} of {} ranks have it", slices.ranks.size(), ranks_.tensor_ranks);
     }
     std::vector<Shape> shapes;
     shapes.reserve(slices.parameters.size());
-    for (const DeepSpeedParameter* parameter : slices.parameters) shapes.push_back(parameter->shape);
+    for (const DeepSpeedParameter* parameter : slices.parameters) {
+      if (parameter->tensor && !parameter->HasData()) return "a rank's tensor has strides, or no data";
+      shapes.push_back(parameter->shape);
+    }
     auto plan = layout_->Plan(name, shapes);
     if (!plan) return plan.error().message;
     DeepSpeedParameter joined;
     std::unique_ptr<ByteSource> source;
     if (plan->kind == JoinPlan::kReplicated) {
       joined = *slices.parameters[0];
-      if (!joined.pieces.empty()) source = SourceOf(builder_.model(), folder_, joined);
+      source = SourceOf(builder_.model(), folder_, joined);
       ++replicated_;
     } else {
       auto made = JoinSlices(builder_.model(), folder_, *plan, slices.parameters, joined);
@@ -213,11 +218,7 @@ Result<DeepSpeedRanks> ReadDeepSpeedRanks(ModelBuilder& builder, const DeepSpeed
   DeepSpeedRanks ranks;
   ranks.count = int64_t{files.ranks.rbegin()->first} + 1;
   std::optional<Error> first_error;
-  std::vector<std::string> missing;
-  int64_t next = 0;
   for (const auto& [rank, of] : files.ranks) {
-    if (rank > next) missing.push_back(rank == next + 1 ? StepOf(next) : StepOf(next) + " to " + StepOf(rank - 1));
-    next = int64_t{rank} + 1;
     auto share = ReadDeepSpeedShare(builder, files, rank, ranks.count > 1 ? " of " + StepOf(rank) : "");
     if (share) {
       ranks.shares.emplace(rank, std::move(*share));
@@ -231,11 +232,11 @@ Result<DeepSpeedRanks> ReadDeepSpeedRanks(ModelBuilder& builder, const DeepSpeed
   }
   if (ranks.shares.empty()) return *first_error;
   ranks.tensor_ranks = TensorRanks(files, ranks);
-  if (ranks.tensor_ranks > next) missing.push_back(StepOf(next) + " to " + StepOf(ranks.tensor_ranks - 1));
   ranks.count = std::max(ranks.count, ranks.tensor_ranks);
+  std::string missing = MissingRanks(files.ranks, ranks.count);
   if (!missing.empty()) {
     builder.Note(Severity::kError, "shard-missing", "",
-                 fmt::format("no files of the model-parallel ranks {}", fmt::join(missing, ", ")));
+                 fmt::format("no files of the model-parallel ranks {}", missing));
   }
   if (ranks.count % ranks.tensor_ranks != 0) {
     builder.Note(Severity::kWarning, "model-parallel", "",

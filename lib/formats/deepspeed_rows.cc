@@ -34,9 +34,12 @@ void DeepSpeedRows::AddRow(Index part, const std::string& name, Tensor tensor, T
 }
 
 void DeepSpeedRows::Add(Index part, const DeepSpeedParameter& parameter) {
+  if (parameter.tensor) {
+    AddRow(part, parameter.name, *parameter.tensor, TensorKind::kParameter);
+    return;
+  }
   if (parameter.pieces.size() != 1) {
-    bool data = !parameter.pieces.empty();
-    Add(part, parameter, data ? SourceOf(builder_.model(), folder_, parameter) : nullptr, -1);
+    Add(part, parameter, SourceOf(builder_.model(), folder_, parameter), -1);
     return;
   }
   Storage storage{.source = parameter.pieces[0].source,

@@ -23,23 +23,6 @@ namespace pthview {
 using pickle::Kind;
 using pickle::Value;
 
-std::vector<ByteRange> CutRanges(const std::vector<ByteRange>& row, uint64_t from, uint64_t nbytes) {
-  std::vector<ByteRange> pieces;
-  for (const ByteRange& range : row) {
-    if (nbytes == 0) break;
-    if (from >= range.nbytes) {
-      from -= range.nbytes;
-      continue;
-    }
-    uint64_t take = std::min(range.nbytes - from, nbytes);
-    pieces.push_back({range.source, range.offset + from, take});
-    from = 0;
-    nbytes -= take;
-  }
-  if (nbytes > 0) pieces.clear();
-  return pieces;
-}
-
 namespace {
 
 // zero_stage is an int, or a member of ZeroStageEnum: pickled by value or, by some Pythons, as getattr(class, name).
@@ -67,6 +50,12 @@ class Merger {
       return Error{.code = ErrorCode::kNotFound, .message = "it has no file of model states"};
     }
     PTHVIEW_ASSIGN(share_.model, Load(of_rank_.model.begin()->second));
+    if (of_rank_.optimizer.empty()) {
+      share_.stage = 0;
+      share_.data_ranks = 1;
+      ReadDeepSpeedModule(builder_, files_, share_);
+      return std::move(share_);
+    }
     PTHVIEW_TRY(ReadShapes());
     PTHVIEW_TRY(ReadRanks());
     if (share_.stage == 3) {
@@ -140,6 +129,7 @@ class Merger {
       if (const Value* stage = file.Find(*state, "zero_stage")) share_.stage = StageOf(file, *stage);
       partitions = std::max(partitions, ReadPartitions(file, *state));
       ReadPaddings(file, *state);
+      ReadPartitionGroups(file, *state);
       const char* key = share_.stage == 3 ? "fp32_flat_groups" : "single_partition_of_fp32_groups";
       if (const Value* groups = file.Find(*state, key)) ReadFlat(file, rank, *groups);
     }
@@ -150,13 +140,11 @@ class Merger {
     ranks_ = std::max(partitions, highest + 1);
     if (ranks_ > kMaxRanks)
       return Error{.code = ErrorCode::kLimit, .message = "more ranks than any real checkpoint has"};
-    for (int64_t rank = 0; rank < ranks_; ++rank) {
-      if (!flat_.contains(static_cast<int>(rank))) {
-        complete_ = false;
-        builder_.Note(
-            Severity::kError, "shard-missing", "",
-            fmt::format("the share of rank {}{} is missing; what needs it is listed without data", rank, label_));
-      }
+    std::string missing = MissingRanks(flat_, ranks_);
+    if (!missing.empty()) {
+      builder_.Note(
+          Severity::kError, "shard-missing", "",
+          fmt::format("no share of the weights from rank {}{}; what needs it is listed without data", missing, label_));
     }
     return Ok();
   }
@@ -170,6 +158,16 @@ class Merger {
     if (!list || list->empty()) return 0;
     for (size_t i = 0; i < std::min(list->size(), groups_.size()); ++i) groups_[i].partitions = (*list)[i];
     return *std::max_element(list->begin(), list->end());
+  }
+
+  // Stage 3 with experts: [{'partition_count': int, ...}], by group.
+  void ReadPartitionGroups(DeepSpeedFile& file, Value state) {
+    const Value* groups = file.Find(state, "ds_zero_partition_groups");
+    auto items = groups != nullptr ? file.values.Items(*groups) : std::nullopt;
+    for (size_t i = 0; items && i < std::min(items->size(), groups_.size()); ++i) {
+      const Value* count = file.Find((*items)[i], "partition_count");
+      if (count != nullptr && count->Is(Kind::kInt)) groups_[i].partitions = count->integer;
+    }
   }
 
   void ReadPaddings(DeepSpeedFile& file, Value state) {
@@ -189,7 +187,8 @@ class Merger {
     for (Value item : *items) {
       auto tensor = file.tensors.Read(item, "fp32");
       std::optional<ByteRange> range;
-      if (tensor && tensor->dtype == DType::kFloat32) range = ContiguousRange(builder_.model(), *tensor);
+      const bool floats = tensor && tensor->dtype == DType::kFloat32;
+      if (floats) range = tensor->numel == 0 ? ByteRange{.source = 0} : ContiguousRange(builder_.model(), *tensor);
       if (!range) {
         builder_.Note(Severity::kError, "zero-share", "",
                       fmt::format("a share of rank {}{} is no flat float32 tensor with data", rank, label_));
@@ -198,28 +197,51 @@ class Merger {
     }
   }
 
+  // What ranks have of a group, one behind the other, up to the first that lacks it.
+  FlatRow RowOf(size_t group) const {
+    FlatRow row;
+    for (int64_t rank = 0; rank < ranks_ && row.whole(); ++rank) {
+      auto flat = flat_.find(static_cast<int>(rank));
+      bool has = flat != flat_.end() && group < flat->second.size();
+      row.Append(has ? flat->second[group] : ByteRange{});
+    }
+    return row;
+  }
+
   // Stages 1 and 2: the ranks' shares of a group in a row, the parameters in a row over them.
   void MergeRows() {
     for (size_t group = 0; group < groups_.size(); ++group) {
-      std::vector<ByteRange> row;
-      bool whole = complete_ && Agrees(group);
-      for (const auto& [rank, flat] : flat_) {
-        if (group < flat.size() && flat[group].source != kNone) {
-          row.push_back(flat[group]);
-        } else {
-          whole = false;
-        }
-      }
-      uint64_t at = 0;
       const Group& of = groups_[group];
+      std::vector<uint64_t> starts;
+      uint64_t at = 0;
+      for (size_t i = 0; i < of.parameters.size(); ++i) {
+        starts.push_back(at);
+        Advance(at, share_.parameters[of.parameters[i]].nbytes);
+        Advance(at, i < of.paddings.size() ? BytesFor(DType::kFloat32, of.paddings[i]).value_or(0) : 0);
+      }
+      const FlatRow row = RowOf(group);
+      // What is shared out is padded to two elements a rank.
+      const uint64_t align = 8 * static_cast<uint64_t>(ranks_);
+      if (!Agrees(group) || !Fills(row, at, align, fmt::format("group {}{}", group, label_))) continue;
       for (size_t i = 0; i < of.parameters.size(); ++i) {
         DeepSpeedParameter& parameter = share_.parameters[of.parameters[i]];
-        if (whole) parameter.pieces = CutRanges(row, at, parameter.nbytes);
-        at += std::min(parameter.nbytes, UINT64_MAX - at);
-        uint64_t padding = i < of.paddings.size() ? BytesFor(DType::kFloat32, of.paddings[i]).value_or(0) : 0;
-        at += std::min(padding, UINT64_MAX - at);
+        parameter.pieces = row.Cut(starts[i], parameter.nbytes);
       }
     }
+  }
+
+  static void Advance(uint64_t& at, uint64_t nbytes) { at += std::min(nbytes, UINT64_MAX - at); }
+
+  // Parameters that need another size than there is are others than those that were saved: where one begins is then
+  // not known. Both sizes are in bytes, and may differ within one unit of `align`.
+  bool Fills(const FlatRow& row, uint64_t needed, uint64_t align, const std::string& what) {
+    auto units = [&](uint64_t size) { return size / align + (size % align != 0); };
+    if (!row.whole() || units(row.size()) == units(needed)) return true;
+    builder_.Note(
+        Severity::kError, "zero-share", "",
+        fmt::format("the parameters of {} need {} bytes, and its shares have {}: they are listed without data", what,
+                    needed, row.size()));
+    return false;
   }
 
   // Experts of a mixture are shared out over fewer ranks than the rest, and every rank has others.
@@ -242,22 +264,44 @@ class Merger {
 
   // Stage 3: every rank has its share of every parameter.
   void MergeInterleaved() {
-    uint64_t at = 0;  // in each rank's flat tensors taken in a row
-    for (DeepSpeedParameter& parameter : share_.parameters) {
-      auto numel = static_cast<int64_t>(parameter.nbytes / 4);
-      int64_t count = numel / ranks_ + (numel % ranks_ != 0);
-      auto share_bytes = BytesFor(DType::kFloat32, count).value_or(0);
-      uint64_t left = parameter.nbytes;
-      for (const auto& [rank, flat] : flat_) {
-        uint64_t take = std::min(left, share_bytes);
-        auto here = CutRanges(flat, at, take);
-        if (take > 0 && here.empty()) break;
-        parameter.pieces.insert(parameter.pieces.end(), here.begin(), here.end());
-        left -= take;
-      }
-      if (left > 0 || !complete_) parameter.pieces.clear();
-      at += std::min(share_bytes, UINT64_MAX - at);
+    std::vector<FlatRow> rows;
+    for (auto at = flat_.begin(); at != flat_.end() && at->first == static_cast<int>(rows.size()); ++at) {
+      FlatRow& row = rows.emplace_back();
+      for (const ByteRange& range : at->second) row.Append(range);
     }
+    uint64_t end = 0;
+    std::vector<bool> agrees;
+    for (size_t group = 0; group < groups_.size(); ++group) {
+      agrees.push_back(Agrees(group));
+      for (size_t i : groups_[group].parameters) {
+        Place(share_.parameters[i], end, groups_[group].partitions > 0 ? groups_[group].partitions : ranks_);
+      }
+    }
+    for (size_t rank = 0; rank < rows.size(); ++rank) {
+      if (!Fills(rows[rank], end, 4, fmt::format("rank {}{}", rank, label_))) return;
+    }
+    auto shares = std::make_shared<const FlatShares>(builder_.model(), rows);
+    for (size_t group = 0; group < groups_.size(); ++group) {
+      for (size_t i : groups_[group].parameters) {
+        DeepSpeedParameter& parameter = share_.parameters[i];
+        if (!agrees[group] || parameter.nbytes == 0) continue;
+        if (!shares->Have(parameter.at, parameter.share, parameter.nbytes)) continue;
+        if (parameter.nbytes <= parameter.share) {  // all at the first rank
+          parameter.pieces = rows[0].Cut(parameter.at, parameter.nbytes);
+        } else {
+          parameter.shares = shares;
+        }
+      }
+    }
+  }
+
+  // Puts a parameter at the end of the ranks' rows.
+  static void Place(DeepSpeedParameter& parameter, uint64_t& end, int64_t ranks) {
+    auto numel = static_cast<int64_t>(parameter.nbytes / 4);
+    int64_t count = numel / ranks + (numel % ranks != 0);
+    parameter.at = end;
+    parameter.share = BytesFor(DType::kFloat32, count).value_or(0);
+    Advance(end, parameter.share);
   }
 
   static constexpr int64_t kMaxRanks = 100'000;
@@ -270,7 +314,6 @@ class Merger {
   std::vector<Group> groups_;
   std::map<int, std::vector<ByteRange>> flat_;  // by data-parallel rank: the flat tensor of each group
   int64_t ranks_ = 0;
-  bool complete_ = true;
 };
 
 }  // namespace

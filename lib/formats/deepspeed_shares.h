@@ -13,22 +13,30 @@
 #include "lib/base/result.h"
 #include "lib/formats/deepspeed_file.h"
 #include "lib/formats/deepspeed_files.h"
+#include "lib/formats/deepspeed_flat.h"
 #include "lib/model/builder.h"
 #include "lib/model/tensor_data.h"
 
 namespace pthview {
 
+// Its elements are row-major in `pieces` or in `shares`; there is no data when both are empty.
 struct DeepSpeedParameter {
   std::string name;
   std::vector<int64_t> shape;
   DType dtype = DType::kFloat32;
-  uint64_t nbytes = 0;            // of all elements
-  std::vector<ByteRange> pieces;  // the elements row-major, in a row; empty when there is no data
+  uint64_t nbytes = 0;                       // of all elements
+  std::vector<ByteRange> pieces;             // in a row
+  std::shared_ptr<const FlatShares> shares;  // from `at` on, `share` bytes a rank
+  uint64_t at = 0;
+  uint64_t share = 0;
+  std::optional<Tensor> tensor;  // one that a file has as it is; not yet in a table. With strides it has no pieces.
+
+  bool HasData() const { return !pieces.empty() || shares != nullptr || nbytes == 0; }
 };
 
 struct DeepSpeedShare {
-  int rank = 0;  // model-parallel
-  int stage = 2;
+  int rank = 0;                          // model-parallel
+  int stage = 2;                         // 0: nothing is shared out, the parameters are the module's own
   size_t data_ranks = 0;                 // that have a share of the weights
   std::unique_ptr<DeepSpeedFile> model;  // the first model states
   std::vector<DeepSpeedParameter> parameters;
@@ -37,7 +45,8 @@ struct DeepSpeedShare {
   std::optional<int64_t> tensor_ranks;                       // degree of tensor parallelism, where the file says it
 };
 
-// Findings tell what is missing of the share of `rank`; `label` names the rank in them, "" where there is but one.
+// Findings tell what is missing of the share of `rank`; `label` names the rank in them, "" where there is but one. A
+// rank whose optimizer has no files has the module's own weights.
 Result<DeepSpeedShare> ReadDeepSpeedShare(ModelBuilder& builder, const DeepSpeedFiles& files, int rank,
                                           std::string_view label);
 
@@ -45,7 +54,25 @@ Result<DeepSpeedShare> ReadDeepSpeedShare(ModelBuilder& builder, const DeepSpeed
 // that are another. Part of ReadDeepSpeedShare; `ranks` are those of data parallelism.
 void ReadDeepSpeedStates(ModelBuilder& builder, const DeepSpeedFiles& files, int64_t ranks, DeepSpeedShare& share);
 
-// The part [from, from + nbytes) of ranges in a row; empty when they end before.
-std::vector<ByteRange> CutRanges(const std::vector<ByteRange>& row, uint64_t from, uint64_t nbytes);
+// The same where nothing is shared out: the module's parameters and buffers as they are.
+void ReadDeepSpeedModule(ModelBuilder& builder, const DeepSpeedFiles& files, DeepSpeedShare& share);
+
+// "1, 3 to 5": the numbers from 0 on, below `end`, that are no keys of `known`; "" when none is missing.
+template <typename Map>
+std::string MissingRanks(const Map& known, int64_t end) {
+  std::string text;
+  auto add = [&](int64_t from, int64_t to) {
+    if (from >= to) return;
+    text += (text.empty() ? "" : ", ") + std::to_string(from);
+    if (to - from > 1) text += " to " + std::to_string(to - 1);
+  };
+  int64_t next = 0;
+  for (const auto& [rank, value] : known) {
+    add(next, rank);
+    next = int64_t{rank} + 1;
+  }
+  add(next, end);
+  return text;
+}
 
 }  // namespace pthview

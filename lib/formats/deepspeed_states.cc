@@ -5,12 +5,14 @@
 //
 // Frozen parameters are whole in stages 1 and 2; in stage 3 each rank's states have their fragment, flat and of
 // ceil(numel / ranks) elements. Source: deepspeed/utils/zero_to_fp32.py.
-#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
+#include "lib/base/text_hash.h"
 #include "lib/formats/deepspeed_shares.h"
 #include "lib/model/path.h"
 
@@ -27,6 +29,31 @@ class States {
   void Read() {
     ReadFrozen();
     ReadBuffers();
+    ReadShared();
+    ReadDegrees();
+  }
+
+  void ReadModule() {
+    const Value* module = model_.Find("module");
+    auto pairs = module != nullptr ? model_.values.Pairs(*module) : std::nullopt;
+    size_t others = 0;
+    if (pairs) {
+      const auto buffers = BufferNames();
+      for (const auto& [name, value] : *pairs) {
+        auto tensor = name.IsText() ? ReadTensor(name.Text(), value) : std::nullopt;
+        if (!tensor) {
+          ++others;
+        } else if (buffers.contains(name.Text())) {
+          share_.buffers.emplace_back(name.Text(), *tensor);
+        } else {
+          AddWhole(name.Text(), *tensor);
+        }
+      }
+    }
+    if (others > 0) {
+      builder_.Note(Severity::kInfo, "zero-module", "",
+                    fmt::format("{} entries of the module are no tensors and not listed", others));
+    }
     ReadShared();
     ReadDegrees();
   }
@@ -60,13 +87,53 @@ class States {
     for (size_t i = first; i < share_.parameters.size(); ++i) Finish(share_.parameters[i]);
   }
 
+  // As it stands in the file, so that strides stay what they are.
+  void AddWhole(std::string_view name, const Tensor& tensor) {
+    DeepSpeedParameter& parameter =
+        share_.parameters.emplace_back(DeepSpeedParameter{.name = std::string(name), .dtype = tensor.dtype});
+    parameter.shape.assign(tensor.shape.begin(), tensor.shape.end());
+    parameter.tensor = tensor;
+    parameter.nbytes = BytesFor(tensor.dtype, tensor.numel).value_or(0);
+    auto range = ContiguousRange(builder_.model(), tensor);
+    if (range && range->nbytes > 0) parameter.pieces.push_back(*range);
+  }
+
+  std::optional<Tensor> ReadTensor(std::string_view name, Value value) {
+    std::string path;
+    AppendTextKey(path, name);
+    return model_.tensors.Read(value, path);
+  }
+
+  // By name, as looking one up among the pairs takes as long as there are pairs.
+  using ByName = std::unordered_map<std::string_view, Value, TextHash>;
+  static ByName Named(DeepSpeedFile& file, const Value* dict) {
+    ByName named;
+    auto pairs = dict != nullptr ? file.values.Pairs(*dict) : std::nullopt;
+    if (!pairs) return named;
+    for (const auto& [name, value] : *pairs) {
+      if (name.IsText()) named.emplace(name.Text(), value);
+    }
+    return named;
+  }
+
+  std::unordered_set<std::string_view, TextHash> BufferNames() {
+    std::unordered_set<std::string_view, TextHash> found;
+    const Value* names = model_.Find("buffer_names");
+    auto items = names != nullptr ? model_.values.Items(*names) : std::nullopt;
+    if (!items) return found;
+    for (Value name : *items) {
+      if (name.IsText()) found.insert(name.Text());
+    }
+    return found;
+  }
+
   void AddFragments(DeepSpeedFile& file, size_t first) {
-    const Value* fragments = file.Find("frozen_param_fragments");
-    if (fragments == nullptr) return;
+    const ByName fragments = Named(file, file.Find("frozen_param_fragments"));
     for (size_t i = first; i < share_.parameters.size(); ++i) {
       DeepSpeedParameter& parameter = share_.parameters[i];
-      const Value* value = file.Find(*fragments, parameter.name);
-      auto tensor = value != nullptr ? file.tensors.Read(*value, EscapeName(parameter.name)) : std::nullopt;
+      auto value = fragments.find(parameter.name);
+      if (value == fragments.end()) continue;
+      auto tensor = file.tensors.Read(value->second, EscapeName(parameter.name));
       if (!tensor) continue;
       bool first_piece = parameter.pieces.empty();
       if (first_piece) parameter.dtype = tensor->dtype;
@@ -80,7 +147,9 @@ class States {
     auto numel = CheckedNumel(parameter.shape).value_or(0);
     parameter.nbytes = BytesFor(parameter.dtype, numel).value_or(0);
     bool whole = share_.stage != 3 || static_cast<int64_t>(parameter.pieces.size()) == ranks_;
-    parameter.pieces = whole ? CutRanges(parameter.pieces, 0, parameter.nbytes) : std::vector<ByteRange>();
+    FlatRow row;
+    for (const ByteRange& piece : parameter.pieces) row.Append(piece);
+    parameter.pieces = whole ? row.Cut(0, parameter.nbytes) : std::vector<ByteRange>();
     if (!parameter.pieces.empty() || numel == 0) return;
     builder_.Note(Severity::kError, "zero-frozen", EscapeName(parameter.name),
                   "a frozen parameter whose values are not in the files, or not whole");
@@ -88,16 +157,13 @@ class States {
 
   // Buffers are not shared out: the module's own state has them.
   void ReadBuffers() {
-    const Value* names = model_.Find("buffer_names");
+    const auto names = BufferNames();
     const Value* module = model_.Find("module");
-    auto items = names != nullptr ? model_.values.Items(*names) : std::nullopt;
-    if (!items || module == nullptr) return;
-    for (Value name : *items) {
-      const Value* value = name.IsText() ? model_.Find(*module, name.Text()) : nullptr;
-      if (value == nullptr) continue;
-      std::string path;
-      AppendTextKey(path, name.Text());
-      if (auto tensor = model_.tensors.Read(*value, path)) share_.buffers.emplace_back(name.Text(), *tensor);
+    auto pairs = module != nullptr ? model_.values.Pairs(*module) : std::nullopt;
+    if (names.empty() || !pairs) return;
+    for (const auto& [name, value] : *pairs) {
+      if (!name.IsText() || !names.contains(name.Text())) continue;
+      if (auto tensor = ReadTensor(name.Text(), value)) share_.buffers.emplace_back(name.Text(), *tensor);
     }
   }
 
@@ -129,6 +195,10 @@ class States {
 
 void ReadDeepSpeedStates(ModelBuilder& builder, const DeepSpeedFiles& files, int64_t ranks, DeepSpeedShare& share) {
   States(builder, files, ranks, share).Read();
+}
+
+void ReadDeepSpeedModule(ModelBuilder& builder, const DeepSpeedFiles& files, DeepSpeedShare& share) {
+  States(builder, files, 1, share).ReadModule();
 }
 
 }  // namespace pthview

@@ -6,6 +6,7 @@
 
 #include "lib/base/escape.h"
 #include "lib/base/named_source.h"
+#include "lib/formats/folder_file.h"
 
 namespace pthview {
 
@@ -35,7 +36,7 @@ Result<std::unique_ptr<ByteSource>> OpenInFolder(const std::string& folder, std:
     PTHVIEW_ASSIGN(Url url, ParseUrl(folder));
     return OpenUrl(Sibling(url, name));
   }
-  return OpenFile(folder + "/" + std::string(name));
+  return OpenFolderFile(folder + "/" + std::string(name));
 }
 
 }  // namespace pthview

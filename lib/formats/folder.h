@@ -19,7 +19,8 @@ bool IsPlainFileName(std::string_view name);
 std::vector<std::string> ListFolder(const std::string& folder);
 
 // Opens the regular file `name` in `folder`, which may be the address of a file that the user named: then the file
-// beside it is fetched. kCorrupt when `name` is no plain file name.
+// beside it is fetched. kCorrupt when `name` is no plain file name. There may be more of them than can stay open
+// (folder_file.h).
 Result<std::unique_ptr<ByteSource>> OpenInFolder(const std::string& folder, std::string_view name);
 
 }  // namespace pthview

@@ -49,7 +49,7 @@ char Only(const Set& set) {
 // its piece's text once for each time that it is written out.
 class NamePatternCompiler {
  public:
-  explicit NamePatternCompiler(std::string_view text) : text_(text) {}
+  NamePatternCompiler(std::string_view text, uint64_t& steps) : text_(text), steps_(steps) {}
 
   std::optional<NamePattern> Run() {
     if (!Choice(0) || at_ != text_.size() || !Emit({.kind = Instruction::kMatch})) return std::nullopt;
@@ -65,6 +65,13 @@ class NamePatternCompiler {
     ++at_;
     return true;
   }
+  bool Spend(uint64_t steps) {
+    if (steps > steps_) return false;
+    steps_ -= steps;
+    return true;
+  }
+  // One more atom, or letter in brackets, that was read.
+  bool Count() { return ++atoms_ <= kMostAtoms && Spend(1); }
   uint32_t Here() const { return static_cast<uint32_t>(pattern_.program_.size()); }
   bool Emit(Instruction instruction) {
     if (pattern_.program_.size() >= kMostInstructions) return false;
@@ -165,7 +172,7 @@ class NamePatternCompiler {
   }
 
   bool Atom(int depth) {
-    if (++atoms_ > kMostAtoms) return false;
+    if (!Count()) return false;
     char c = text_[at_++];
     switch (c) {
       case '^': return Emit({.kind = Instruction::kStart});
@@ -208,6 +215,7 @@ class NamePatternCompiler {
     bool negated = Take('^');
     Set set;
     for (bool first = true; first || !Take(']'); first = false) {
+      if (!Count()) return false;
       bool escaped = More() && text_[at_] == '\\';
       const size_t begin = at_;
       auto from = Letter();
@@ -231,6 +239,7 @@ class NamePatternCompiler {
   bool Insert(uint32_t where) {
     if (pattern_.program_.size() >= kMostInstructions) return false;
     auto& program = pattern_.program_;
+    if (!Spend(program.size() - where)) return false;
     program.insert(program.begin() + where, Instruction{.kind = Instruction::kSplit});
     for (uint32_t i = where + 1; i < Here(); ++i) {
       if (program[i].kind != Instruction::kSplit) continue;
@@ -241,18 +250,23 @@ class NamePatternCompiler {
   }
 
   std::string_view text_;
+  uint64_t& steps_;
   size_t at_ = 0;
   size_t atoms_ = 0;
   NamePattern pattern_;
 };
 
-std::optional<NamePattern> NamePattern::Compile(std::string_view python) { return NamePatternCompiler(python).Run(); }
+std::optional<NamePattern> NamePattern::Compile(std::string_view python, uint64_t& steps) {
+  return NamePatternCompiler(python, steps).Run();
+}
 
-// Adds every state that is reached from `from` without a letter.
-void NamePattern::Follow(uint32_t from, size_t at, size_t length, std::vector<uint32_t>& states,
-                         std::vector<size_t>& seen) const {
+// Adds every state that is reached from `from` without a letter; gives how many were looked at.
+uint64_t NamePattern::Follow(uint32_t from, size_t at, size_t length, std::vector<uint32_t>& states,
+                             std::vector<size_t>& seen) const {
+  uint64_t looked_at = 0;
   std::vector<uint32_t> open = {from};
   while (!open.empty()) {
+    ++looked_at;
     uint32_t state = open.back();
     open.pop_back();
     if (seen[state] == at + 1) continue;
@@ -272,21 +286,26 @@ void NamePattern::Follow(uint32_t from, size_t at, size_t length, std::vector<ui
       default: states.push_back(state);
     }
   }
+  return looked_at;
 }
 
-bool NamePattern::MatchesStart(std::string_view name) const {
+std::optional<bool> NamePattern::MatchesStart(std::string_view name, uint64_t& steps) const {
   std::vector<uint32_t> states;
   std::vector<uint32_t> next;
   std::vector<size_t> seen(program_.size());  // the place in the name, plus one, at which a state was added
-  Follow(0, 0, name.size(), states, seen);
+  // Most patterns end at the first letters, so what they really take is counted.
+  uint64_t taken = program_.size() / 64 + Follow(0, 0, name.size(), states, seen);
   for (size_t at = 0; !states.empty(); ++at) {
+    if (taken > steps) return std::nullopt;
+    steps -= std::exchange(taken, 0);
     next.clear();
     for (uint32_t state : states) {
       const Instruction& instruction = program_[state];
       if (instruction.kind == Instruction::kMatch) return true;
       if (at == name.size()) continue;
       auto c = static_cast<unsigned char>(name[at]);
-      if (c < 128 && instruction.set[c]) Follow(state + 1, at + 1, name.size(), next, seen);
+      ++taken;
+      if (c < 128 && instruction.set[c]) taken += Follow(state + 1, at + 1, name.size(), next, seen);
     }
     states.swap(next);
   }

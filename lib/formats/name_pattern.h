@@ -14,19 +14,23 @@ namespace pthview {
 
 class NamePattern {
  public:
+  // Compiling and matching take what they cost from `steps`, each a few machine instructions, and give up (nullopt)
+  // when it is used up.
+
   // Reads literals, escapes, `.`, classes in brackets, groups without a name, `|`, `* + ? {m,n}` and `^ $`. nullopt for
   // anything else (lookaround, references, flags, letters beyond ASCII) and for patterns that are huge when their
   // repeats are written out: what such a pattern means is not known.
-  static std::optional<NamePattern> Compile(std::string_view python);
+  static std::optional<NamePattern> Compile(std::string_view python, uint64_t& steps);
 
-  // Whether Python's re.match finds it: at the start of `name`, which is ASCII.
-  bool MatchesStart(std::string_view name) const;
+  // Whether Python's re.match finds it: at the start of `name`, which is ASCII and does not end in a line break (before
+  // which `$` matches in Python too).
+  std::optional<bool> MatchesStart(std::string_view name, uint64_t& steps) const;
 
   // The one name that it matches, when it is a literal up to `$`.
   std::optional<std::string> OnlyName() const;
 
-  // Steps that a letter of a name takes at most.
-  size_t cost() const { return program_.size(); }
+  // Instructions, 32 bytes each.
+  size_t size() const { return program_.size(); }
 
  private:
   friend class NamePatternCompiler;
@@ -38,7 +42,8 @@ class NamePattern {
     uint32_t b = 0;
     std::bitset<128> set;
   };
-  void Follow(uint32_t from, size_t at, size_t length, std::vector<uint32_t>& states, std::vector<size_t>& seen) const;
+  uint64_t Follow(uint32_t from, size_t at, size_t length, std::vector<uint32_t>& states,
+                  std::vector<size_t>& seen) const;
 
   std::vector<Instruction> program_;
 };

@@ -1,10 +1,21 @@
 // Python's re is the truth: what is expected here is what re.match(pattern, name) says.
 #include "lib/formats/name_pattern.h"
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include <gtest/gtest.h>
 
 namespace pthview {
 namespace {
+
+constexpr uint64_t kSteps = 1'000'000;
+
+std::optional<NamePattern> Compile(std::string_view pattern) {
+  uint64_t steps = kSteps;
+  return NamePattern::Compile(pattern, steps);
+}
 
 struct Case {
   const char* pattern;
@@ -54,9 +65,10 @@ TEST(NamePattern, MatchesAtTheStart) {
       {"a$|b", "b.c", true},
   };
   for (const Case& c : cases) {
-    auto pattern = NamePattern::Compile(c.pattern);
+    auto pattern = Compile(c.pattern);
     ASSERT_TRUE(pattern) << c.pattern;
-    EXPECT_EQ(pattern->MatchesStart(c.name), c.matches) << c.pattern << " on " << c.name;
+    uint64_t steps = kSteps;
+    EXPECT_EQ(pattern->MatchesStart(c.name, steps), c.matches) << c.pattern << " on " << c.name;
   }
 }
 
@@ -64,23 +76,42 @@ TEST(NamePattern, SaysWhatItDoesNotRead) {
   for (const char* pattern :
        {"(?=a)", "(?i)a", "(?P<n>a)", R"((a)\1)", R"(\bword)", "a**", "*a", "(a", "a)", "[a", "[b-a]", "a{3,2}",
         "a{5000}", "(((a{100}){100}){100})", "caf\xc3\xa9", "a\\", "[[:alpha:]]", "^*"}) {
-    EXPECT_FALSE(NamePattern::Compile(pattern)) << pattern;
+    EXPECT_FALSE(Compile(pattern)) << pattern;
   }
   std::string deep;
   for (int i = 0; i < 100; ++i) deep += "(";
-  EXPECT_FALSE(NamePattern::Compile(deep + "a"));
+  EXPECT_FALSE(Compile(deep + "a"));
   std::string doubling = "a";  // twice the work at each level
   for (int i = 0; i < 30; ++i) doubling = "(" + doubling + ")?";
-  EXPECT_TRUE(!NamePattern::Compile(doubling) || NamePattern::Compile(doubling)->cost() < 5000);
+  EXPECT_TRUE(!Compile(doubling) || Compile(doubling)->size() < 5000);
   std::string nothing = "()";
   for (int i = 0; i < 20; ++i) nothing = "(" + nothing + "){1000}";
-  EXPECT_FALSE(NamePattern::Compile(nothing));
+  EXPECT_FALSE(Compile(nothing));
+  EXPECT_FALSE(Compile("[" + std::string(10'000, 'a') + "]{100}{0}"));
+  EXPECT_FALSE(Compile("([" + std::string(10'000, 'a') + "]{100}){0}"));
+}
+
+TEST(NamePattern, TakesNoMoreStepsThanItMay) {
+  uint64_t steps = 100;
+  EXPECT_FALSE(NamePattern::Compile("(a{20}){10}", steps));
+  EXPECT_LT(steps, 100u);
+  auto pattern = Compile("(x+x+)+y");
+  const std::string name(1000, 'x');
+  steps = 1000;
+  EXPECT_FALSE(pattern->MatchesStart(name, steps));
+  // The product of the two lengths, not more.
+  steps = 40'000;
+  EXPECT_EQ(pattern->MatchesStart(name, steps), false);
+  // One that ends at the first letter costs next to nothing.
+  steps = 100;
+  EXPECT_EQ(pattern->MatchesStart(std::string(1000, 'a'), steps), false);
+  EXPECT_GT(steps, 50u);
 }
 
 TEST(NamePattern, KnowsTheOnlyName) {
-  EXPECT_EQ(NamePattern::Compile(R"(^a\.b$)")->OnlyName(), "a.b");
+  EXPECT_EQ(Compile(R"(^a\.b$)")->OnlyName(), "a.b");
   for (const char* pattern : {"^a", "a.b$", "a+$", "(a|b)$", "[ab]$"}) {
-    EXPECT_FALSE(NamePattern::Compile(pattern)->OnlyName()) << pattern;
+    EXPECT_FALSE(Compile(pattern)->OnlyName()) << pattern;
   }
 }
 
