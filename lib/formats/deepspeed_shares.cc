@@ -4,11 +4,8 @@
 //   ..._optim_states.pt  {'optimizer_state_dict': {'zero_stage', 'partition_count', 'param_alignment_paddings',
 //                           'single_partition_of_fp32_groups' | 'fp32_flat_groups'}}
 //
-// param_shapes is a list, by parameter group, of {name: torch.Size}. In stages 1 and 2 the ranks' flat tensors of a
-// group in a row hold the group's parameters in a row, each with the padding behind it that param_alignment_paddings
-// (elements, by group and parameter; may be absent) says. In stage 3 each rank has ceil(numel / ranks) elements of
-// every parameter, one parameter behind the other through all groups.
-// Source: deepspeed/utils/zero_to_fp32.py.
+// param_shapes is a list, by parameter group, of {name: torch.Size}; the groups of the other lists are the same. How
+// the flat tensors make the parameters is told in deepspeed_merge.h. Source: deepspeed/utils/zero_to_fp32.py.
 #include "lib/formats/deepspeed_shares.h"
 
 #include <algorithm>
@@ -17,6 +14,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
+#include "lib/formats/deepspeed_merge.h"
 
 namespace pthview {
 
@@ -38,11 +36,12 @@ int StageOf(const DeepSpeedFile& file, Value stage) {
   return found == std::end(kNames) ? kEither : static_cast<int>(found - std::begin(kNames));
 }
 
-class Merger {
+class Reader {
  public:
-  Merger(ModelBuilder& builder, const DeepSpeedFiles& files, int rank, std::string_view label)
-      : builder_(builder), files_(files), of_rank_(files.ranks.at(rank)), label_(label) {
+  Reader(ModelBuilder& builder, const DeepSpeedFiles& files, int rank, std::string_view label)
+      : builder_(builder), files_(files), of_rank_(files.ranks.at(rank)) {
     share_.rank = rank;
+    saved_.label = label;
   }
 
   Result<DeepSpeedShare> Run() {
@@ -58,13 +57,9 @@ class Merger {
     }
     PTHVIEW_TRY(ReadShapes());
     PTHVIEW_TRY(ReadRanks());
-    if (share_.stage == 3) {
-      MergeInterleaved();
-    } else {
-      MergeRows();
-    }
-    ReadDeepSpeedStates(builder_, files_, ranks_, share_);
-    share_.data_ranks = flat_.size();
+    MergeDeepSpeedShares(builder_, saved_, share_);
+    ReadDeepSpeedStates(builder_, files_, saved_.ranks, share_);
+    share_.data_ranks = saved_.flat.size();
     return std::move(share_);
   }
 
@@ -72,12 +67,6 @@ class Merger {
   Result<std::unique_ptr<DeepSpeedFile>> Load(const std::string& name) {
     return LoadDeepSpeedFile(builder_, files_.folder, name);
   }
-
-  struct Group {
-    std::vector<size_t> parameters;  // into share_.parameters
-    std::vector<int64_t> paddings;   // behind each, in elements; empty: none
-    int64_t partitions = 0;          // 0: the file does not say
-  };
 
   Status AddShapes(Value dict, std::vector<size_t>* added) {
     auto pairs = share_.model->values.Pairs(dict);
@@ -109,8 +98,8 @@ class Merger {
       groups.push_back(*shapes);
     }
     for (Value group : groups) {
-      groups_.emplace_back();
-      PTHVIEW_TRY(AddShapes(group, &groups_.back().parameters));
+      saved_.groups.emplace_back();
+      PTHVIEW_TRY(AddShapes(group, &saved_.groups.back().parameters));
     }
     return Ok();
   }
@@ -133,18 +122,18 @@ class Merger {
       const char* key = share_.stage == 3 ? "fp32_flat_groups" : "single_partition_of_fp32_groups";
       if (const Value* groups = file.Find(*state, key)) ReadFlat(file, rank, *groups);
     }
-    if (flat_.empty()) {
+    if (saved_.flat.empty()) {
       return Error{.code = ErrorCode::kCorrupt, .message = "no rank has a share of the float32 weights"};
     }
-    int64_t highest = flat_.rbegin()->first;
-    ranks_ = std::max(partitions, highest + 1);
-    if (ranks_ > kMaxRanks)
+    int64_t highest = saved_.flat.rbegin()->first;
+    saved_.ranks = std::max(partitions, highest + 1);
+    if (saved_.ranks > kMaxRanks)
       return Error{.code = ErrorCode::kLimit, .message = "more ranks than any real checkpoint has"};
-    std::string missing = MissingRanks(flat_, ranks_);
+    std::string missing = MissingRanks(saved_.flat, saved_.ranks);
     if (!missing.empty()) {
-      builder_.Note(
-          Severity::kError, "shard-missing", "",
-          fmt::format("no share of the weights from rank {}{}; what needs it is listed without data", missing, label_));
+      builder_.Note(Severity::kError, "shard-missing", "",
+                    fmt::format("no share of the weights from rank {}{}; what needs it is listed without data", missing,
+                                saved_.label));
     }
     return Ok();
   }
@@ -156,7 +145,7 @@ class Merger {
     if (count->Is(Kind::kInt)) return count->integer;
     auto list = file.Ints(*count);
     if (!list || list->empty()) return 0;
-    for (size_t i = 0; i < std::min(list->size(), groups_.size()); ++i) groups_[i].partitions = (*list)[i];
+    for (size_t i = 0; i < std::min(list->size(), saved_.groups.size()); ++i) saved_.groups[i].partitions = (*list)[i];
     return *std::max_element(list->begin(), list->end());
   }
 
@@ -164,9 +153,9 @@ class Merger {
   void ReadPartitionGroups(DeepSpeedFile& file, Value state) {
     const Value* groups = file.Find(state, "ds_zero_partition_groups");
     auto items = groups != nullptr ? file.values.Items(*groups) : std::nullopt;
-    for (size_t i = 0; items && i < std::min(items->size(), groups_.size()); ++i) {
+    for (size_t i = 0; items && i < std::min(items->size(), saved_.groups.size()); ++i) {
       const Value* count = file.Find((*items)[i], "partition_count");
-      if (count != nullptr && count->Is(Kind::kInt)) groups_[i].partitions = count->integer;
+      if (count != nullptr && count->Is(Kind::kInt)) saved_.groups[i].partitions = count->integer;
     }
   }
 
@@ -174,8 +163,8 @@ class Merger {
     const Value* paddings = file.Find(state, "param_alignment_paddings");
     auto groups = paddings != nullptr ? file.values.Items(*paddings) : std::nullopt;
     if (!groups) return;
-    for (size_t i = 0; i < std::min(groups->size(), groups_.size()); ++i) {
-      if (auto list = file.Ints((*groups)[i])) groups_[i].paddings = std::move(*list);
+    for (size_t i = 0; i < std::min(groups->size(), saved_.groups.size()); ++i) {
+      if (auto list = file.Ints((*groups)[i])) saved_.groups[i].paddings = std::move(*list);
     }
   }
 
@@ -183,7 +172,7 @@ class Merger {
   void ReadFlat(DeepSpeedFile& file, int rank, Value groups) {
     auto items = file.values.Items(groups);
     if (!items) return;
-    auto& flat = flat_[rank];
+    auto& flat = saved_.flat[rank];
     for (Value item : *items) {
       auto tensor = file.tensors.Read(item, "fp32");
       std::optional<ByteRange> range;
@@ -191,117 +180,10 @@ class Merger {
       if (floats) range = tensor->numel == 0 ? ByteRange{.source = 0} : ContiguousRange(builder_.model(), *tensor);
       if (!range) {
         builder_.Note(Severity::kError, "zero-share", "",
-                      fmt::format("a share of rank {}{} is no flat float32 tensor with data", rank, label_));
+                      fmt::format("a share of rank {}{} is no flat float32 tensor with data", rank, saved_.label));
       }
       flat.push_back(range.value_or(ByteRange{}));
     }
-  }
-
-  // What ranks have of a group, one behind the other, up to the first that lacks it.
-  FlatRow RowOf(size_t group) const {
-    FlatRow row;
-    for (int64_t rank = 0; rank < ranks_ && row.whole(); ++rank) {
-      auto flat = flat_.find(static_cast<int>(rank));
-      bool has = flat != flat_.end() && group < flat->second.size();
-      row.Append(has ? flat->second[group] : ByteRange{});
-    }
-    return row;
-  }
-
-  // Stages 1 and 2: the ranks' shares of a group in a row, the parameters in a row over them.
-  void MergeRows() {
-    for (size_t group = 0; group < groups_.size(); ++group) {
-      const Group& of = groups_[group];
-      std::vector<uint64_t> starts;
-      uint64_t at = 0;
-      for (size_t i = 0; i < of.parameters.size(); ++i) {
-        starts.push_back(at);
-        Advance(at, share_.parameters[of.parameters[i]].nbytes);
-        Advance(at, i < of.paddings.size() ? BytesFor(DType::kFloat32, of.paddings[i]).value_or(0) : 0);
-      }
-      const FlatRow row = RowOf(group);
-      // What is shared out is padded to two elements a rank.
-      const uint64_t align = 8 * static_cast<uint64_t>(ranks_);
-      if (!Agrees(group) || !Fills(row, at, align, fmt::format("group {}{}", group, label_))) continue;
-      for (size_t i = 0; i < of.parameters.size(); ++i) {
-        DeepSpeedParameter& parameter = share_.parameters[of.parameters[i]];
-        parameter.pieces = row.Cut(starts[i], parameter.nbytes);
-      }
-    }
-  }
-
-  static void Advance(uint64_t& at, uint64_t nbytes) { at += std::min(nbytes, UINT64_MAX - at); }
-
-  // Parameters that need another size than there is are others than those that were saved: where one begins is then
-  // not known. Both sizes are in bytes, and may differ within one unit of `align`.
-  bool Fills(const FlatRow& row, uint64_t needed, uint64_t align, const std::string& what) {
-    auto units = [&](uint64_t size) { return size / align + (size % align != 0); };
-    if (!row.whole() || units(row.size()) == units(needed)) return true;
-    builder_.Note(
-        Severity::kError, "zero-share", "",
-        fmt::format("the parameters of {} need {} bytes, and its shares have {}: they are listed without data", what,
-                    needed, row.size()));
-    return false;
-  }
-
-  // Experts of a mixture are shared out over fewer ranks than the rest, and every rank has others.
-  bool Agrees(size_t group) {
-    const Group& of = groups_[group];
-    bool split = of.partitions != 0 && of.partitions != ranks_;
-    bool padded = of.paddings.empty() || of.paddings.size() == of.parameters.size();
-    if (split) {
-      builder_.Note(Severity::kWarning, "zero-experts", "",
-                    fmt::format("the {} parameters of group {}{} are split over {} ranks where others are over {}, as "
-                                "experts are: which are whose the file does not say, so they have no data here",
-                                of.parameters.size(), group, label_, of.partitions, ranks_));
-    } else if (!padded) {
-      builder_.Note(Severity::kError, "zero-share", "",
-                    fmt::format("group {}{} has {} paddings for {} parameters", group, label_, of.paddings.size(),
-                                of.parameters.size()));
-    }
-    return !split && padded;
-  }
-
-  // Stage 3: every rank has its share of every parameter.
-  void MergeInterleaved() {
-    std::vector<FlatRow> rows;
-    for (auto at = flat_.begin(); at != flat_.end() && at->first == static_cast<int>(rows.size()); ++at) {
-      FlatRow& row = rows.emplace_back();
-      for (const ByteRange& range : at->second) row.Append(range);
-    }
-    uint64_t end = 0;
-    std::vector<bool> agrees;
-    for (size_t group = 0; group < groups_.size(); ++group) {
-      agrees.push_back(Agrees(group));
-      for (size_t i : groups_[group].parameters) {
-        Place(share_.parameters[i], end, groups_[group].partitions > 0 ? groups_[group].partitions : ranks_);
-      }
-    }
-    for (size_t rank = 0; rank < rows.size(); ++rank) {
-      if (!Fills(rows[rank], end, 4, fmt::format("rank {}{}", rank, label_))) return;
-    }
-    auto shares = std::make_shared<const FlatShares>(builder_.model(), rows);
-    for (size_t group = 0; group < groups_.size(); ++group) {
-      for (size_t i : groups_[group].parameters) {
-        DeepSpeedParameter& parameter = share_.parameters[i];
-        if (!agrees[group] || parameter.nbytes == 0) continue;
-        if (!shares->Have(parameter.at, parameter.share, parameter.nbytes)) continue;
-        if (parameter.nbytes <= parameter.share) {  // all at the first rank
-          parameter.pieces = rows[0].Cut(parameter.at, parameter.nbytes);
-        } else {
-          parameter.shares = shares;
-        }
-      }
-    }
-  }
-
-  // Puts a parameter at the end of the ranks' rows.
-  static void Place(DeepSpeedParameter& parameter, uint64_t& end, int64_t ranks) {
-    auto numel = static_cast<int64_t>(parameter.nbytes / 4);
-    int64_t count = numel / ranks + (numel % ranks != 0);
-    parameter.at = end;
-    parameter.share = BytesFor(DType::kFloat32, count).value_or(0);
-    Advance(end, parameter.share);
   }
 
   static constexpr int64_t kMaxRanks = 100'000;
@@ -309,18 +191,15 @@ class Merger {
   ModelBuilder& builder_;
   const DeepSpeedFiles& files_;
   const DeepSpeedRankFiles& of_rank_;
-  std::string label_;
   DeepSpeedShare share_;
-  std::vector<Group> groups_;
-  std::map<int, std::vector<ByteRange>> flat_;  // by data-parallel rank: the flat tensor of each group
-  int64_t ranks_ = 0;
+  DeepSpeedSaved saved_;
 };
 
 }  // namespace
 
 Result<DeepSpeedShare> ReadDeepSpeedShare(ModelBuilder& builder, const DeepSpeedFiles& files, int rank,
                                           std::string_view label) {
-  return Merger(builder, files, rank, label).Run();
+  return Reader(builder, files, rank, label).Run();
 }
 
 }  // namespace pthview
