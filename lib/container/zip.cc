@@ -76,8 +76,10 @@ Result<ZipArchive> ZipArchive::OpenAt(Result<zip::Place> place, const ByteSource
   Status parsed;
   if (place) {
     if (place->size > kLargestDirectory) {
-      return Error{ErrorCode::kLimit, "the central directory takes " + std::to_string(place->size) + " bytes"}.In(
-          source.name());
+      return Error{ErrorCode::kLimit, "the central directory takes " + std::to_string(place->size) +
+                                          " bytes, more than the " + std::to_string(kLargestDirectory) +
+                                          " that are allowed"}
+          .In(source.name());
     }
     auto bytes = source.Read(place->offset, place->size);
     if (!bytes) return std::move(bytes).error().In(source.name());

@@ -66,9 +66,8 @@ Status Scan(const ByteSource& source, Marks* marks) {
       if (signature == kDescriptorSignature) AddDescriptor(at, offset, &marks->descriptors);
     }
     if (std::max({marks->headers.size(), marks->ends.size(), marks->descriptors.size()}) > kMostMarks) {
-      return Error{ErrorCode::kLimit,
-                   "the central directory is missing, and there are too many signs of records to "
-                   "rebuild it"};
+      return Error{ErrorCode::kLimit, "the central directory is missing, and there are more than the " +
+                                          std::to_string(kMostMarks) + " signs of records that it can be rebuilt from"};
     }
   }
   std::sort(marks->descriptors.begin(), marks->descriptors.end(),

@@ -18,7 +18,6 @@ namespace {
 
 constexpr int kHighestProtocol = 5;
 // Protocols 0 and 1 begin like any text: a file is one of theirs when the whole of it can be read as a pickle.
-constexpr uint64_t kMaxUnmarked = uint64_t{64} << 20;
 
 // Whether a pickle of protocol 0 or 1 could begin with this byte: MARK, an empty container, or GLOBAL (`c`).
 bool CanBegin(std::byte first) {
@@ -29,7 +28,7 @@ int Match(const OpenContext& context) {
   const auto& head = context.head;
   if (head.size() < 4) return 0;
   if (head[0] == std::byte{0x80}) return static_cast<int>(head[1]) <= kHighestProtocol ? 10 : 0;
-  if (!CanBegin(head[0]) || context.source->size() > kMaxUnmarked) return 0;
+  if (!CanBegin(head[0])) return 0;
   return pickle::ReadFrom(*context.source, 0, {}) ? 5 : 0;
 }
 

@@ -235,7 +235,9 @@ Result<Model> Open(OpenContext context, const OpenOptions& options) {
     PTHVIEW_ASSIGN(file, OpenInFolder(context.folder, kMetadataFile));
   }
   if (file->size() > kMaxMetadata) {
-    return Error{.code = ErrorCode::kLimit, .message = "metadata of more than 2 GB, more than any real checkpoint has"};
+    return Error{
+        .code = ErrorCode::kLimit,
+        .message = fmt::format("metadata of {} bytes, more than the {} that are allowed", file->size(), kMaxMetadata)};
   }
   PTHVIEW_ASSIGN(std::vector<std::byte> bytes, file->Read(0, file->size()));
   PTHVIEW_ASSIGN(pickle::Tree tree, pickle::Read(std::move(bytes), {.record = std::string(kMetadataFile)}));

@@ -40,7 +40,6 @@
 namespace pthview {
 namespace {
 
-constexpr uint64_t kMaxDeflatedJson = 16 << 20;
 constexpr size_t kMaxModels = 256;
 constexpr std::string_view kProgram = "serialized_exported_program.json";
 
@@ -66,7 +65,7 @@ class Pt2Archive {
         source_(source),
         zip_(zip),
         storages_(builder, source, zip),
-        budget_(zip.source().size()) {}
+        budget_(zip.source().size(), WorkBudget::kTimesInflated) {}
 
   void ReadFolders() {
     std::vector<std::string> names = ModelNames();
@@ -102,7 +101,7 @@ class Pt2Archive {
     auto add = [&](std::string_view name, std::string_view folder, std::string_view end) {
       if (!name.starts_with(folder) || !name.ends_with(end) || name.size() <= folder.size() + end.size()) return;
       name = name.substr(folder.size(), name.size() - folder.size() - end.size());
-      if (seen.size() < kMaxModels && seen.insert(name).second) names.emplace_back(name);
+      if (seen.insert(name).second && names.size() < kMaxModels) names.emplace_back(name);
     };
     for (const ZipRecord& record : zip_.records()) {
       std::string_view name = NameInPrefix(zip_, record.name).value_or("");
@@ -111,6 +110,10 @@ class Pt2Archive {
         add(name, payload.folder, payload.config);
         add(name, payload.folder, ".pt");
       }
+    }
+    if (seen.size() > kMaxModels) {
+      builder_.Note(Severity::kWarning, "models-left-out", "models",
+                    fmt::format("only {} of {} models are listed", kMaxModels, seen.size()));
     }
     return names;
   }
@@ -133,14 +136,16 @@ class Pt2Archive {
   bool Afford(const ZipRecord& record) {
     if (budget_.Take(record.size)) return true;
     builder_.Note(Severity::kError, "inflated-size", EscapeName(record.name),
-                  "the records hold far more than the file's size allows; this one is not read");
+                  fmt::format("with this one, the records hold more than the {} bytes that are allowed (32 times the "
+                              "file's size and 4 MB); it is not read",
+                              budget_.total()));
     return false;
   }
 
   std::optional<JsonTree> ReadJson(const std::string& name) {
     const ZipRecord* record = zip_.FindInPrefix(name);
     if (record == nullptr || !Afford(*record)) return std::nullopt;
-    auto bytes = zip_.Read(*record, record->method == 0 ? record->size : kMaxDeflatedJson);
+    auto bytes = zip_.Read(*record, record->size);
     if (bytes) {
       auto tree = JsonTree::Parse(*bytes);
       if (tree) return std::move(*tree);
@@ -245,7 +250,7 @@ class Pt2Archive {
       std::string_view name = NameInPrefix(zip_, record.name).value_or("");
       if (!name.starts_with(kFolder)) continue;
       any = true;
-      if (!name.ends_with(kMetadata) || record.size > kMaxDeflatedJson || !loaded_.insert(&record).second) continue;
+      if (!name.ends_with(kMetadata) || !loaded_.insert(&record).second) continue;
       std::string_view model = name.substr(kFolder.size());
       model = model.substr(0, model.find('/'));
       auto table = ReadJson(std::string(name));

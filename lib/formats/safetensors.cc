@@ -32,7 +32,9 @@ constexpr size_t kPrefix = 8;
 
 int Match(const OpenContext& context) {
   if (context.head.size() <= kPrefix || context.head[kPrefix] != std::byte{'{'}) return 0;
-  return LoadLittle<uint64_t>(context.head.data()) <= kMaxHeader ? 90 : 0;
+  const auto length = LoadLittle<uint64_t>(context.head.data());
+  if (length <= kMaxHeader) return 90;
+  return length <= context.source->size() - kPrefix ? 2 : 0;  // it says what keeps it from being one
 }
 
 class Reader {
@@ -154,6 +156,11 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   ModelBuilder builder(std::move(context.findings));
   uint64_t length = LoadLittle<uint64_t>(context.head.data());
   uint64_t there = context.source->size() - kPrefix;
+  if (length > kMaxHeader) {
+    return Error{.code = ErrorCode::kLimit,
+                 .message = fmt::format("a safetensors header of {} bytes, more than the {} that the format allows",
+                                        length, kMaxHeader)};
+  }
   if (length > there) {
     return Error{.code = ErrorCode::kTruncated,
                  .message = fmt::format("a safetensors header of {} bytes, of which the file has {}", length, there),

@@ -17,15 +17,16 @@
 namespace pthview {
 namespace {
 
-// The sources of the largest real models are a few megabytes. What is beyond is not read, and a finding says so.
-constexpr uint64_t kMaxText = uint64_t{32} << 20;
-// Constants that are copied to modules: a class may stand at many modules.
-constexpr size_t kMaxConstants = 500000;
+// What sources may be inflated to. What is beyond is not read, and a finding says so.
+uint64_t MostText(uint64_t file_bytes) { return (uint64_t{32} << 20) + std::min(file_bytes, UINT64_MAX / 16) * 8; }
+
+// Constants that are copied to modules: a class may stand at many modules. A module takes 64 bytes of a file at least.
+uint64_t MostConstants(uint64_t file_bytes) { return 500'000 + file_bytes / 64; }
 
 class Sources {
  public:
   Sources(const ZipArchive& zip, std::string_view folder, ModelBuilder& builder)
-      : zip_(zip), folder_(folder), builder_(builder) {}
+      : zip_(zip), folder_(folder), builder_(builder), most_(MostText(zip.source().size())) {}
 
   // The class of a full name such as `__torch__.torch.nn.modules.conv.Conv2d`; null when the archive has no source.
   const ScriptClass* Find(std::string_view full_name) {
@@ -43,8 +44,11 @@ class Sources {
     std::replace(name.begin() + static_cast<ptrdiff_t>(folder_.size()), name.end() - 3, '.', '/');
     const ZipRecord* record = zip_.FindInPrefix(name);
     if (record == nullptr || !record->readable) return;
-    if (record->size > kMaxText - read_) {
-      builder_.Note(Severity::kWarning, "script-source", name, "the source texts are too large to be shown");
+    if (record->size > most_ - read_) {
+      builder_.Note(Severity::kWarning, "script-source", name,
+                    fmt::format("with it, the source texts hold more than the {} bytes that are allowed (8 times the "
+                                "file's size and 32 MB); it is not shown",
+                                most_));
       return;
     }
     auto bytes = zip_.Read(*record, record->size);
@@ -65,6 +69,7 @@ class Sources {
   const ZipArchive& zip_;
   std::string folder_;
   ModelBuilder& builder_;
+  const uint64_t most_;
   uint64_t read_ = 0;
   std::unordered_set<std::string, TextHash> read_qualifiers_;  // `__torch__.torch.nn.modules.conv`
   std::unordered_map<std::string, ScriptClass, TextHash> classes_;
@@ -99,7 +104,8 @@ void TellKind(const ScriptClass& script_class, const Module& module, Tensor& ten
 void JoinScriptSources(const ZipArchive& zip, std::string_view code_folder, Index first_module, ModelBuilder& builder) {
   Sources sources(zip, code_folder, builder);
   Model& model = builder.model();
-  size_t constants = 0;
+  const uint64_t most = MostConstants(zip.source().size());
+  uint64_t constants = 0;
   for (size_t i = first_module; i < model.modules.size(); ++i) {
     Module& module = model.modules[i];
     if (!module.class_name.starts_with("__torch__")) continue;
@@ -107,10 +113,14 @@ void JoinScriptSources(const ZipArchive& zip, std::string_view code_folder, Inde
     if (script_class == nullptr) continue;
     module.source = script_class->text;
     for (const auto& [name, value] : script_class->constants) {
-      if (++constants > kMaxConstants) break;
+      if (++constants > most) break;
       module.attributes.push_back({std::string(name), std::string(value), Origin::kRecorded});
     }
     for (Index tensor : module.tensors) TellKind(*script_class, module, model.tensors[tensor]);
+  }
+  if (constants > most) {
+    builder.Note(Severity::kWarning, "script-constants", "",
+                 fmt::format("only the first {} constants of classes are shown at modules", most));
   }
 }
 

@@ -167,8 +167,11 @@ Result<Model> Open(OpenContext context, const OpenOptions& options) {
     }
   }
   if (index->size() > kMaxIndex) {
-    return Error{.code = ErrorCode::kLimit,
-                 .message = fmt::format("an index of {} bytes, more than any real one has", index->size())};
+    return Error{
+        .code = ErrorCode::kLimit,
+        .message = fmt::format("an index of {} bytes, more than the {} that are allowed: a million tensors take "
+                               "half of them",
+                               index->size(), kMaxIndex)};
   }
   PTHVIEW_ASSIGN(std::vector<std::byte> bytes, index->Read(0, index->size()));
   const auto* text = reinterpret_cast<const char*>(bytes.data());

@@ -152,7 +152,8 @@ std::optional<std::string> CoverFault(const std::vector<int64_t>& shape, const s
   for (size_t i = 0; i < order.size(); ++i) {
     int64_t end = order[i]->offsets[0] + order[i]->sizes[0];
     for (size_t j = i + 1; j < order.size() && order[j]->offsets[0] < end; ++j) {
-      if (++pairs > kMostPairs) return "it has more chunks than can be checked";
+      if (++pairs > kMostPairs)
+        return "it has so many chunks that more than 20,000,000 pairs of them would have to be compared";
       if (Overlap(*order[i], *order[j])) return "its chunks overlap";
     }
   }

@@ -9,14 +9,9 @@
 
 #include "lib/container/record_source.h"
 #include "lib/container/slice_source.h"
+#include "lib/container/unpack_allowance.h"
 
 namespace pthview {
-namespace {
-
-// torch stores such records; what someone's tool deflated again has to fit in memory.
-constexpr uint64_t kMaxDeflated = uint64_t{64} << 20;
-
-}  // namespace
 
 Result<TorchPickle> LoadTorchInside(ModelBuilder& builder, Index source, const ZipRecord& record) {
   std::string name(record.name);
@@ -24,11 +19,15 @@ Result<TorchPickle> LoadTorchInside(ModelBuilder& builder, Index source, const Z
   if (!record.readable) {
     return Error{.code = ErrorCode::kCorrupt, .message = "its bytes cannot be read", .record = std::move(name)};
   }
-  bool stored = record.method == 0;
-  if (!stored && record.size > kMaxDeflated) {
-    return Error{.code = ErrorCode::kLimit,
-                 .message = fmt::format("{} bytes inside a deflated record are too many", record.size),
-                 .record = std::move(name)};
+  const bool stored = record.method == 0;
+  if (!stored) {  // torch stores such records; some tool deflated it again
+    Status allowed = AllowanceOf(outer)->Take(
+        record.size, "unpack the archive with `unzip` if it is trusted, and pack it with `zip -0`");
+    if (!allowed) {
+      Error error = std::move(allowed).error();
+      error.record = std::move(name);
+      return error;
+    }
   }
   // The model owns both sources, and neither reads the other when it is destroyed: no ownership is needed here.
   Index inner = builder.AddSource(stored ? OpenSlice(std::shared_ptr<const ByteSource>(std::shared_ptr<void>(), &outer),

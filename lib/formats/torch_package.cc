@@ -35,7 +35,8 @@ using pickle::Kind;
 using pickle::Value;
 
 constexpr std::string_view kScripts = ".data/ts_code/";
-constexpr size_t kMaxResources = 4096;
+// Pickles that are read, by the size of the package: each may refer to all of the others.
+uint64_t MostResources(uint64_t file_bytes) { return 4096 + (file_bytes >> 12); }
 
 int Match(const OpenContext& context) {
   return context.zip != nullptr && context.zip->FindInPrefix(".data/extern_modules") != nullptr ? 92 : 0;
@@ -44,20 +45,28 @@ int Match(const OpenContext& context) {
 class Package {
  public:
   Package(ModelBuilder& builder, Index source, const ZipArchive& zip)
-      : builder_(builder), zip_(zip), storages_(builder, source, zip), budget_(zip.source().size()) {}
+      : builder_(builder),
+        zip_(zip),
+        storages_(builder, source, zip),
+        budget_(zip.source().size(), WorkBudget::kTimesInflated) {}
 
   void Read() {
+    const uint64_t most = MostResources(zip_.source().size());
     std::vector<std::string> scripts;
     std::unordered_set<std::string_view, TextHash> seen;
     for (const ZipRecord& record : zip_.records()) {
       std::string_view name = NameInPrefix(zip_, record.name).value_or("");
-      if (!name.ends_with(".pkl") || seen.size() >= kMaxResources || !seen.insert(name).second) continue;
+      if (!name.ends_with(".pkl") || !seen.insert(name).second || seen.size() > most) continue;
       if (!name.starts_with(".data/")) {
         ReadResource(std::string(name));
       } else if (name.starts_with(kScripts) && name.ends_with("/data.pkl")) {
         name.remove_prefix(kScripts.size());
         scripts.emplace_back(name.substr(0, name.size() - std::string_view("/data.pkl").size()));
       }
+    }
+    if (seen.size() > most) {
+      builder_.Note(Severity::kWarning, "package-resources", "",
+                    fmt::format("only {} of {} pickles are listed", most, seen.size()));
     }
     JoinPythonSources(zip_, 0, builder_);
     auto first = static_cast<Index>(builder_.model().modules.size());
@@ -76,7 +85,9 @@ class Package {
   std::optional<TorchPickle> Load(const std::string& name) {
     if (!budget_.Take(zip_.FindInPrefix(name)->size)) {
       builder_.Note(Severity::kError, "inflated-size", EscapeName(name),
-                    "the records hold far more than the file's size allows; this one is not read");
+                    fmt::format("with this one, the records hold more than the {} bytes that are allowed (32 times "
+                                "the file's size and 4 MB); it is not read",
+                                budget_.total()));
       return std::nullopt;
     }
     auto file = LoadZipPickle(builder_, storages_, name, ".data/", 0);

@@ -81,11 +81,15 @@ class ScriptArchive {
     static constexpr std::string_view kKnown[] = {"data", "constants", "bytecode", "mobile_debug_handles"};
     std::unordered_set<std::string_view, TextHash> seen(std::begin(kKnown), std::end(kKnown));
     for (const ZipRecord& record : zip_.records()) {
-      if (seen.size() >= std::size(kKnown) + kMaxFurther) return;
       std::string_view name = NameInPrefix(zip_, record.name).value_or("");
       if (!name.ends_with(".pkl") || name.find('/') != std::string_view::npos) continue;
       name.remove_suffix(4);
       if (!seen.insert(name).second) continue;
+      if (seen.size() > std::size(kKnown) + kMaxFurther) {
+        builder_.Note(Severity::kWarning, "further-pickles", "",
+                      fmt::format("only {} further pickles are listed", kMaxFurther));
+        return;
+      }
       std::string path = EscapeName(name);
       ReadOther(std::string(name), {.path = path, .part_kind = PartKind::kOther});
     }

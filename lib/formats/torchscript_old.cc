@@ -30,9 +30,6 @@ namespace {
 using pickle::Kind;
 using pickle::Value;
 
-constexpr uint64_t kMaxDeflated = 16 << 20;
-constexpr uint64_t kMaxSource = 32 << 20;
-
 struct TypeName {
   std::string_view name;  // of caffe2's TensorProto.DataType
   DType dtype;
@@ -63,7 +60,8 @@ class OldArchive {
         storages_(builder, source, zip),
         tensors_(document["tensors"]),
         first_row_(tensors_.size(), kNone),
-        budget_(bytes) {
+        budget_(bytes),
+        source_budget_(zip.source().size(), WorkBudget::kTimesInflated) {
     auto attributes = LoadZipPickle(builder, storages_, "attributes.pkl", "tensors/", 0);
     if (attributes) {
       attributes_ = std::move(*attributes);
@@ -100,7 +98,12 @@ class OldArchive {
 
   bool Afford(std::string_view path) {
     if (budget_.Take(path.size())) return true;
-    if (!limited_) builder_.Note(Severity::kWarning, "path-limit", "", "the names are too long for all to be listed");
+    if (!limited_)
+      builder_.Note(
+          Severity::kWarning, "path-limit", "",
+          fmt::format("the names of modules are too long for all to be listed: they take more than {} bytes (8 times "
+                      "model.json and 4 MB)",
+                      budget_.total()));
     limited_ = true;
     return false;
   }
@@ -128,10 +131,20 @@ class OldArchive {
 
   void AddSource(std::string_view key, Index module) {
     const ZipRecord* record = key.empty() ? nullptr : zip_.FindInPrefix(key);
-    if (record == nullptr || !record->readable || record->size > source_left_) return;
+    if (record == nullptr || !record->readable) return;
+    if (!source_budget_.Take(record->size)) {
+      if (!sources_limited_) {
+        builder_.Note(
+            Severity::kWarning, "script-source", EscapeName(record->name),
+            fmt::format("with it, the source texts hold more than the {} bytes that are allowed (32 times the "
+                        "file's size and 4 MB); it is not shown",
+                        source_budget_.total()));
+      }
+      sources_limited_ = true;
+      return;
+    }
     auto bytes = zip_.Read(*record, record->size);
     if (!bytes) return;
-    source_left_ -= record->size;
     std::string_view text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
     model_.modules[module].source = builder_.arena().Copy(EscapeName(text));
   }
@@ -209,7 +222,8 @@ class OldArchive {
   std::vector<Index> first_row_;  // by tensor number: its row when it was listed already
   WorkBudget budget_;
   bool limited_ = false;
-  uint64_t source_left_ = kMaxSource;
+  bool sources_limited_ = false;
+  WorkBudget source_budget_;
   TorchPickle attributes_;
 };
 
@@ -218,7 +232,8 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   const ZipArchive& zip = *context.zip;
   const ZipRecord& record = *zip.FindInPrefix("model.json");
   Index source = builder.AddSource(std::move(context.source));
-  PTHVIEW_ASSIGN(std::vector<std::byte> text, zip.Read(record, record.method == 0 ? record.size : kMaxDeflated));
+  PTHVIEW_ASSIGN(std::vector<std::byte> text,
+                 zip.Read(record, WorkBudget(zip.source().size(), WorkBudget::kTimesInflated).total()));
   auto document = JsonTree::Parse(text);
   if (!document) return std::move(document).error().At(std::string(record.name), 0);
   Json root = document->root();

@@ -59,18 +59,19 @@ Result<Model> OpenXz(OpenContext context, const OpenOptions& options) {
 // The members of a bag that are checkpoints, put together.
 class Bag {
  public:
-  Bag(OpenContext& context, const OpenOptions& options, std::string_view what)
+  Bag(OpenContext& context, const OpenOptions& options, std::string_view what, uint64_t archive_bytes)
       : options_(options),
         path_(context.path),
         what_(what),
         depth_(context.depth + 1),
-        builder_(std::move(context.findings)) {}
+        builder_(std::move(context.findings)),
+        most_members_(MostMembers(archive_bytes)) {}
 
   Findings& findings() { return builder_.findings(); }
 
   void Try(const std::string& name, std::unique_ptr<ByteSource> source) {
     if (source->size() < kLeastBytes) return;
-    if (++tried_ > kMostMembers) return;
+    if (++tried_ > most_members_) return;
     auto model = OpenInside(path_ + "!" + name, std::move(source), options_, depth_);
     if (model) {
       found_.emplace_back(name, std::move(*model));
@@ -80,8 +81,9 @@ class Bag {
   }
 
   Result<Model> Finish() && {
-    if (tried_ > kMostMembers) {
-      builder_.Note(Severity::kWarning, "bag-members", "", fmt::format("only {} members were looked at", kMostMembers));
+    if (tried_ > most_members_) {
+      builder_.Note(Severity::kWarning, "bag-members", "",
+                    fmt::format("only the first {} of {} members were looked at", most_members_, tried_));
     }
     if (found_.empty()) {
       return Error{.code = ErrorCode::kUnrecognized,
@@ -106,14 +108,16 @@ class Bag {
 
  private:
   static constexpr uint64_t kLeastBytes = 16;
-  static constexpr size_t kMostMembers = 10000;
+  // Each is looked into with all that knows a format: 10,000, and one more for each 64 KB of the archive.
+  static uint64_t MostMembers(uint64_t archive_bytes) { return 10'000 + (archive_bytes >> 16); }
 
   const OpenOptions& options_;
   std::string path_;
   std::string_view what_;
   int depth_;
   ModelBuilder builder_;
-  size_t tried_ = 0;
+  uint64_t most_members_;
+  uint64_t tried_ = 0;
   std::vector<std::pair<std::string, Model>> found_;
 };
 
@@ -122,7 +126,7 @@ int MatchTar(const OpenContext& context) { return LooksLikeTar(context.head) ? 5
 Result<Model> OpenTar(OpenContext context, const OpenOptions& options) {
   std::shared_ptr<const ByteSource> archive = std::move(context.source);
   auto allowance = AllowanceOf(*archive);
-  Bag bag(context, options, "tar");
+  Bag bag(context, options, "tar", archive->size());
   PTHVIEW_ASSIGN(std::vector<TarMember> members, ReadTar(*archive, &bag.findings()));
   for (const TarMember& member : members) {
     bag.Try(member.name, OpenSlice(archive, member.offset, member.size, member.name, allowance));
@@ -136,7 +140,7 @@ int MatchZip(const OpenContext& context) { return context.zip != nullptr ? 1 : 0
 Result<Model> OpenZip(OpenContext context, const OpenOptions& options) {
   std::shared_ptr<const ByteSource> archive = std::move(context.source);
   auto allowance = AllowanceOf(*archive);
-  Bag bag(context, options, "zip");
+  Bag bag(context, options, "zip", archive->size());
   for (const ZipRecord& record : context.zip->records()) {
     if (!record.readable) continue;
     std::string name(record.name);

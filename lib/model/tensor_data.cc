@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "lib/base/checked.h"
 #include "lib/base/progress.h"
@@ -179,7 +180,10 @@ Result<std::vector<std::byte>> ReadElements(const Model& model, const Tensor& te
   if (__builtin_mul_overflow(bytes, uint64_t{ItemBytes(tensor.dtype)}, &bytes) ||
       (bytes > kElementsLimit && (tensor.storage >= model.storages.size() ||
                                   bytes / Info(tensor.dtype).items_per_byte > model.storages[tensor.storage].nbytes))) {
-    return Located(Error{ErrorCode::kLimit, "the tensor is too large to hold in memory"}, model, tensor);
+    return Located(Error{ErrorCode::kLimit, "the tensor holds " + std::to_string(bytes) +
+                                                " bytes, more than its storage and than the " +
+                                                std::to_string(kElementsLimit) + " that are allowed in memory"},
+                   model, tensor);
   }
   std::vector<std::byte> elements;
   elements.reserve(static_cast<size_t>(bytes));

@@ -5,8 +5,10 @@ OUT_DIR/FUZZER/NAME: each format's smallest checkpoint, small hostile files, ran
 standard library only; the mobile flatbuffer's seed needs torch, and is left out without it.
 """
 import argparse
+import gzip
 import io
 import json
+import lzma
 import pathlib
 import pickle
 import random
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import warnings
 import zipfile
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "fixtures"), str(HERE.parent / "conformance")]
@@ -56,6 +59,31 @@ def hostile():
     return {name: row[0] for name, row in rows.items() if len(row[0]) <= LARGEST}
 
 
+def packed(files):
+    """The files in gzip and xz, and as members of a zip that are deflated."""
+    out = {}
+    for kind, data in files.items():
+        out[f"{kind}_in_gzip"] = gzip.compress(data, mtime=0)
+        out[f"{kind}_in_xz"] = lzma.compress(data)
+        out[f"{kind}_in_zip"] = hostile_containers.plain_zip([("file", data)], zipfile.ZIP_DEFLATED)
+    return {name: data for name, data in out.items() if len(data) <= LARGEST}
+
+
+def unpacked():
+    """<u8 kind> <u8 order> <packed>: kinds 0 xz, 1 gzip, 2 deflate; several blocks and members each."""
+    rng = random.Random(2)
+    data = b"".join(rng.randbytes(40) * rng.randrange(9) for _ in range(60))
+    half = len(data) // 2
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
+    blocks = packer.compress(data[:half]) + packer.flush(zlib.Z_FULL_FLUSH) + packer.compress(data[half:])
+    return {
+        "xz": b"\0\1" + lzma.compress(data[:half]) + bytes(4) + lzma.compress(data[half:], check=lzma.CHECK_CRC32),
+        "gzip": b"\1\2" + gzip.compress(data[:half], 1, mtime=0) + gzip.compress(data[half:], 9, mtime=0),
+        "stored": b"\1\3" + gzip.compress(data, 0, mtime=0),
+        "deflate": b"\2\4" + blocks + packer.flush(),
+    }
+
+
 def zip_records(data):
     """{record name below its folder: bytes}."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -67,7 +95,8 @@ def seeds():
     files, bad = formats(), hostile()
     rng = random.Random(1)
     script, lite, pt2 = (zip_records(files[kind]) for kind in ("torchscript", "lite", "pt2"))
-    out = {fuzzer: files | bad for fuzzer in WHOLE_FILES}
+    out = {fuzzer: files | bad | packed(files) for fuzzer in WHOLE_FILES}
+    out["fuzz_unpack"] = unpacked()
     out["fuzz_zip"] = {name: data for name, data in (files | bad).items() if data.startswith(b"PK")}
     out["fuzz_tar"] = {name: data for name, data in (files | bad).items() if "tar" in name}
     out["fuzz_safetensors"] = {"file": files["safetensors"], "header": files["safetensors"][8:]}

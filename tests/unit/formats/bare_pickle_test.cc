@@ -42,5 +42,13 @@ TEST(BarePickle, NestedFilesMayBeSpelledAsText) {
   EXPECT_THAT(CodesOf(*model), testing::Contains("nested-file"));
 }
 
+TEST(BarePickle, OfProtocolZeroMayHaveAnySize) {
+  std::string bytes = "(lp0\n";
+  for (int i = 0; i < 70; ++i) bytes += "V" + std::string(1'000'000, 'x') + "\na";
+  auto model = OpenBytes(bytes + ".");
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(model->format, "pickle");
+}
+
 }  // namespace
 }  // namespace pthview

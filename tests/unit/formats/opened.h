@@ -30,6 +30,13 @@ inline bool Noted(const Model& model, std::string_view code) {
   return std::any_of(model.findings.begin(), model.findings.end(), [&](const Finding& f) { return f.code == code; });
 }
 
+// The text of the first finding of that code; empty when there is none.
+inline std::string TextOf(const Model& model, std::string_view code) {
+  auto found =
+      std::find_if(model.findings.begin(), model.findings.end(), [&](const Finding& f) { return f.code == code; });
+  return found == model.findings.end() ? "" : found->text;
+}
+
 // "float32[2, 3] 1.0 2.0 ..."; "(none)" when there is no such tensor; ends in "missing" and the like without data.
 inline std::string Describe(const Model& model, const Tensor& tensor) {
   std::string text(DTypeName(tensor.dtype));

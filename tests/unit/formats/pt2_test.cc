@@ -237,5 +237,36 @@ TEST(Pt2, StoredWeightsArePlacesInTheFileItself) {
   EXPECT_EQ(file.substr(storage.offset, 8), Floats({5, 6}));
 }
 
+// 20 MB of JSON, deflated.
+std::string DeflatedProgram(size_t weights) {
+  ZipBuilder zip;
+  zip.Add({.name = "m/archive_format", .data = "pt2"});
+  zip.Add({.name = "m/models/model.json", .data = Program(kLinear) + std::string(20 << 20, ' '), .deflate = true});
+  zip.Add({.name = "m/data/weights/weight_0", .data = std::string(weights, 'w')});
+  return zip.Finish();
+}
+
+TEST(Pt2, DeflatedProgramsMayBeAsLargeAsTheFileExplains) {
+  auto model = OpenBytes(DeflatedProgram(1 << 20));
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(model->producer, "torch 2.9.1");
+  EXPECT_EQ(TextOf(*model, "inflated-size"), "");
+
+  const std::string small = DeflatedProgram(8);
+  model = OpenBytes(small);
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_NE(model->producer, "torch 2.9.1");
+  EXPECT_THAT(TextOf(*model, "inflated-size"), HasSubstr(std::to_string(small.size() * 32 + (4 << 20)) + " bytes"));
+}
+
+TEST(Pt2, ModelsThatAreLeftOutAreCounted) {
+  ZipBuilder zip;
+  zip.Add({.name = "m/archive_format", .data = "pt2"});
+  for (int i = 0; i < 260; ++i) zip.Add({.name = "m/models/m" + std::to_string(i) + ".json", .data = "{}"});
+  auto model = OpenBytes(zip.Finish());
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(TextOf(*model, "models-left-out"), "only 256 of 260 models are listed");
+}
+
 }  // namespace
 }  // namespace pthview

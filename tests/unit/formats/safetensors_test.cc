@@ -104,5 +104,13 @@ TEST(Safetensors, DeepNestingCostsNothing) {
   EXPECT_FALSE(header->entries.at(0).complete);
 }
 
+TEST(Safetensors, HeadersThatTheFormatDoesNotAllowAreNamed) {
+  std::string file = Safetensors("{" + std::string(100'000'000, ' ') + "}", "");
+  auto model = OpenBytes(file);
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, ErrorCode::kLimit);
+  EXPECT_NE(model.error().message.find("more than the 100000000 that the format allows"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace pthview

@@ -101,5 +101,16 @@ TEST(TorchPackage, PicklesThatInflateToFarMoreThanTheFileAreLeftOut) {
   EXPECT_LT(model->plain.size(), 10u);
 }
 
+TEST(TorchPackage, PicklesThatAreLeftOutAreCounted) {
+  ZipBuilder zip;
+  zip.Add({.name = "p/.data/extern_modules", .data = "torch"});
+  for (int i = 0; i < 5000; ++i)
+    zip.Add({.name = "p/" + std::to_string(i) + ".pkl", .data = code::Pickle(code::Int(i))});
+  auto model = OpenBytes(zip.Finish());
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_TRUE(Noted(*model, "package-resources"));
+  EXPECT_GT(model->plain.size(), 4096u);
+}
+
 }  // namespace
 }  // namespace pthview

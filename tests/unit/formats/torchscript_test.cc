@@ -125,5 +125,34 @@ TEST(TorchScript, ATorchSaveFileOfScriptClassesStaysOne) {
   EXPECT_EQ(Describe(*model, "layer.weight"), "float32[2] 1.0 2.0");
 }
 
+std::string WithSource(const ZipEntry& source) {
+  ZipBuilder zip;
+  zip.Add({.name = "net/data.pkl", .data = code::Pickle(Root()), .torch = true});
+  zip.Add({.name = "net/constants.pkl", .data = code::Pickle(code::Tuple({}))});
+  zip.Add(source);
+  return zip.Finish();
+}
+
+TEST(TorchScript, SourcesMayBeAsLargeAsTheFileExplains) {
+  const std::string text = std::string(kSource) + "#" + std::string(40 << 20, 'x');
+  auto model = OpenBytes(WithSource({.name = "net/code/__torch__/net.py", .data = text}));
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(TextOf(*model, "script-source"), "");
+  EXPECT_EQ(FindTensor(*model, "layer.weight")->kind, TensorKind::kParameter);
+
+  const std::string small = WithSource({.name = "net/code/__torch__/net.py", .data = text, .deflate = true});
+  model = OpenBytes(small);
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_THAT(TextOf(*model, "script-source"), HasSubstr(std::to_string(small.size() * 8 + (32 << 20)) + " bytes"));
+}
+
+TEST(TorchScript, FurtherPicklesThatAreLeftOutAreTold) {
+  Records more;
+  for (int i = 0; i < 17; ++i) more.emplace_back("more" + std::to_string(i) + ".pkl", code::Pickle(code::Int(i)));
+  auto model = OpenBytes(Archive(more));
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(TextOf(*model, "further-pickles"), "only 16 further pickles are listed");
+}
+
 }  // namespace
 }  // namespace pthview

@@ -69,5 +69,27 @@ TEST(Wrapped, ABombIsNotUnpacked) {
   EXPECT_NE(model.error().message.find("32 times its size and 256 MB"), std::string::npos) << model.error().message;
 }
 
+TEST(Wrapped, MembersAreLookedAtAsFarAsTheArchiveIsLarge) {
+  std::vector<std::pair<std::string, std::string>> members;
+  for (int i = 0; i < 10'100; ++i) members.emplace_back("n" + std::to_string(i), std::string(20, 'x'));
+  members.emplace_back("w.safetensors", kFile);
+  std::string tar;
+  for (const auto& [name, data] : members) {
+    tar += TarMemberBytes({.name = name, .data = data});
+  }
+  auto model = OpenBytes(tar + std::string(1024, '\0'));  // 10 MB
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(model->tensors.at(0).path, "w");
+
+  ZipBuilder zip;
+  zip.Add({.name = "w.safetensors", .data = kFile});
+  for (const auto& [name, data] : members) zip.Add({.name = name, .data = data});
+  model = OpenBytes(zip.Finish());  // 1 MB
+  ASSERT_TRUE(model) << model.error().message;
+  std::string text;
+  for (const Finding& finding : model->findings) text += finding.code == "bag-members" ? finding.text : "";
+  EXPECT_THAT(text, testing::MatchesRegex("only the first 100[0-9]+ of 10102 members were looked at"));
+}
+
 }  // namespace
 }  // namespace pthview
