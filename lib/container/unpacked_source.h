@@ -1,8 +1,8 @@
 // What packed bytes unpack to, as a source: nothing is written to disk, and memory does not grow with the file.
 //
 // Blocks that were unpacked last are kept, 64 MB for all sources together; decoders are kept open where they stand, so
-// that reading on is one pass. A read elsewhere begins at the last place before it where the data can be entered (see
-// packed_deflate.h and packed_xz.h).
+// that reading on is one pass, another 64 MB for all. A read elsewhere begins at the last place before it where the
+// data can be entered (see packed_deflate.h and packed_xz.h), of which 32 MB are kept for all.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@
 namespace pthview {
 
 // All of a gzip file. Nothing in it says what it unpacks to, so that it is unpacked once from end to end here, and
-// every checksum compared. kLimit by the allowance of `packed` (unpack_allowance.h); kTruncated and kCorrupt with the
-// offset.
+// every checksum compared. kLimit by the allowance of `packed` (unpack_allowance.h), for what comes out and for what is
+// gone through; kTruncated and kCorrupt with the offset.
 Result<std::unique_ptr<ByteSource>> OpenUnpackedGzip(std::shared_ptr<const ByteSource> packed, std::string name);
 
 // All of an xz file. Only its index is read; what is wrong with the data is an error of the read that meets it. Limits

@@ -72,7 +72,8 @@ class Reader {
     shard_count_ = shards.size();
     if (IsUrl(folder_) && shard_count_ > kMostFetched) {
       return Error{.code = ErrorCode::kLimit,
-                   .message = fmt::format("the index names {} shards, more than are fetched", shard_count_),
+                   .message = fmt::format("the index names {} shards, more than the {} that are fetched", shard_count_,
+                                          kMostFetched),
                    .hint = "download the folder"};
     }
     for (const auto& [shard, names] : shards) ReadShard(shard, names);
