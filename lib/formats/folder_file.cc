@@ -21,7 +21,8 @@ int MostDescriptors() {
 }
 
 bool StatusOf(const ByteSource& file, struct stat* status) {
-  return file.descriptor() >= 0 && ::fstat(file.descriptor(), status) == 0;
+  const int descriptor = file.descriptor();
+  return descriptor >= 0 && ::fstat(descriptor, status) == 0;
 }
 
 // The files that are open of those that take turns; the last one used stands first.
