@@ -9,7 +9,7 @@
 namespace pthview::ascii {
 
 // The same byte eight times.
-constexpr uint64_t Eight(uint8_t byte) { return 0x0101010101010101 * byte; }
+constexpr uint64_t Eight(uint8_t byte) { return uint64_t{0x0101010101010101} * byte; }
 
 // For words without a top bit set: the top bit of each byte that lies in [first, last].
 constexpr uint64_t InRange(uint64_t word, uint8_t first, uint8_t last) {
