@@ -11,6 +11,7 @@
 #include "lib/container/inflate_prefix.h"
 #include "lib/container/slice_source.h"
 #include "lib/container/tar.h"
+#include "lib/container/unpacked_source.h"
 
 namespace pthview {
 namespace {
@@ -30,11 +31,22 @@ bool LooksLikeSafetensors(std::string_view head, uint64_t size) {
   return length >= 2 && length <= size - 8 && head[8] == '{';
 }
 
+// An xz file all of whose data is right: opening one reads its index alone.
+Result<std::unique_ptr<ByteSource>> OpenSoundXz(const std::shared_ptr<const ByteSource>& packed, std::string name) {
+  PTHVIEW_ASSIGN(std::unique_ptr<ByteSource> source, OpenUnpackedXz(packed, std::move(name)));
+  std::vector<std::byte> bytes(static_cast<size_t>(std::min(kMega, source->size())));
+  for (uint64_t at = 0; at < source->size(); at += bytes.size()) {
+    PTHVIEW_TRY(source->ReadAt(at, std::span(bytes).first(std::min<uint64_t>(bytes.size(), source->size() - at))));
+  }
+  return source;
+}
+
 }  // namespace
 
 // A piece that inflates to more than 64 MB from less than an eighth is no checkpoint: numbers do not pack so well.
 ScanWalker::ScanWalker(ScanReport* report, uint64_t file_size)
     : report_(report),
+      allowance_(std::make_shared<UnpackAllowance>(file_size)),
       budget_(96 * kMega + 8 * std::min(file_size, UINT64_MAX / 32)),
       inflate_limit_(std::max(64 * kMega, 8 * std::min(file_size, UINT64_MAX / 32))) {}
 
@@ -85,13 +97,12 @@ bool ScanWalker::Visit(const ScanTarget& target) {
   }
   if (text.starts_with("\x1f\x8b\x08")) {
     wrapped("gzip");
-    const uint64_t most = std::min(inflate_limit_, budget_);
-    return VisitWrapped(target, InflatePrefix(*target.source, 0, size, DeflateFormat::kGzip, most), "gzip");
+    return VisitPacked(target, true);
   }
   if (text.starts_with("\xfd"
                        "7zXZ")) {
     wrapped("xz");
-    return VisitWrapped(target, UnpackXzPrefix(*target.source, std::min(inflate_limit_, budget_)), "xz");
+    return VisitPacked(target, false);
   }
   bool known = false;
   if (LooksLikeTar(*head)) {
@@ -109,15 +120,28 @@ bool ScanWalker::Visit(const ScanTarget& target) {
   return known || LooksLikeSafetensors(text, size);
 }
 
-bool ScanWalker::VisitWrapped(const ScanTarget& target, InflatedPrefix inflated, const std::string& name) {
-  const uint64_t bytes = inflated.bytes.size();
-  budget_ -= bytes;
-  ScanTarget inside = Inside(target, OpenMemory(name, std::move(inflated.bytes)), name);
-  if (!inflated.whole) {
-    Unread(inside, "scan-packed",
-           fmt::format("Only the first {} bytes were looked at: the packed data is broken, or goes on.", bytes));
+bool ScanWalker::VisitPacked(const ScanTarget& target, bool gzip) {
+  const std::string name = gzip ? "gzip" : "xz";
+  const uint64_t size = target.source->size();
+  std::shared_ptr<const ByteSource> packed = OpenSlice(target.source, 0, size, target.source->name(), allowance_);
+  auto whole = gzip ? OpenUnpackedGzip(packed, name) : OpenSoundXz(packed, name);
+  if (whole) return Visit(Inside(target, std::move(*whole), name));
+  Status allowed = allowance_->TakePacked(size, "");  // once more, for it is gone through again
+  if (whole.error().code == ErrorCode::kLimit) allowed = whole.error();
+  if (!allowed) {
+    Unread(Inside(target, nullptr, name), "scan-packed", "Not looked at: " + allowed.error().message + ".");
+    return true;
   }
-  return Visit(inside) || !inflated.whole;
+  const uint64_t most = std::min(inflate_limit_, budget_);
+  InflatedPrefix prefix =
+      gzip ? InflatePrefix(*packed, 0, size, DeflateFormat::kGzip, most) : UnpackXzPrefix(*packed, most);
+  const uint64_t bytes = prefix.bytes.size();
+  budget_ -= bytes;
+  ScanTarget inside = Inside(target, OpenMemory(name, std::move(prefix.bytes)), name);
+  Unread(inside, "scan-packed",
+         fmt::format("Only the first {} bytes were looked at: {}.", bytes, whole.error().message));
+  Visit(inside);
+  return true;
 }
 
 bool ScanWalker::VisitTar(const ScanTarget& target) {

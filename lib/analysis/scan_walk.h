@@ -16,7 +16,7 @@
 #include "lib/analysis/scan_pickle.h"
 #include "lib/base/finding.h"
 #include "lib/base/source.h"
-#include "lib/container/inflate_prefix.h"
+#include "lib/container/unpack_allowance.h"
 #include "lib/container/zip.h"
 
 namespace pthview {
@@ -44,7 +44,8 @@ class ScanWalker {
 
  private:
   // scan_walk.cc
-  bool VisitWrapped(const ScanTarget& target, InflatedPrefix inflated, const std::string& name);
+  // gzip or xz: all of it where it is sound, else what comes before the damage.
+  bool VisitPacked(const ScanTarget& target, bool gzip);
   bool VisitTar(const ScanTarget& target);
   bool VisitNumpy(const ScanTarget& target, std::span<const std::byte> head);
   void AddNative(const ScanTarget& target);
@@ -72,6 +73,7 @@ class ScanWalker {
   ScanReport* report_;
   Findings findings_;
   std::optional<Error> error_;
+  std::shared_ptr<UnpackAllowance> allowance_;  // of the file, for everything packed that stands in it
   // Bytes that may still be looked at: a few times the file's, so that overlaps and bombs end.
   uint64_t budget_;
   uint64_t inflate_limit_;  // for one piece
