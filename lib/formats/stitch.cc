@@ -160,7 +160,7 @@ std::optional<std::string> CoverFault(const std::vector<int64_t>& shape, const s
   return std::nullopt;
 }
 
-std::unique_ptr<ByteSource> Stitch(std::string name, std::vector<int64_t> shape, uint64_t item_size,
+std::unique_ptr<ByteSource> Stitch(std::string name, const std::vector<int64_t>& shape, uint64_t item_size,
                                    std::vector<StitchBox> boxes) {
   return std::make_unique<StitchedSource>(std::move(name), shape, item_size, std::move(boxes));
 }

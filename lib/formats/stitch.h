@@ -24,7 +24,7 @@ std::optional<std::string> CoverFault(const std::vector<int64_t>& shape, const s
 
 // The elements of the whole tensor row-major. `boxes` cover it (CoverFault); nothing is read from them before ReadAt.
 // `item_size` is that of an element, in bytes.
-std::unique_ptr<ByteSource> Stitch(std::string name, std::vector<int64_t> shape, uint64_t item_size,
+std::unique_ptr<ByteSource> Stitch(std::string name, const std::vector<int64_t>& shape, uint64_t item_size,
                                    std::vector<StitchBox> boxes);
 
 }  // namespace pthview
