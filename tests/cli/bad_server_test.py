@@ -4,12 +4,17 @@
 Servers of the test's own, on loopback, send other bytes than they were asked for, too many or none, redirect elsewhere,
 change the file meanwhile, and have certificates of nobody.
 """
+import os
+import pathlib
 import re
+import signal
 import socket
+import subprocess
+import threading
 import time
 
 import range_server
-from remote_world import (Case, GIGABYTE, HEAD, WORLD, main, make_world, remove_world, run)
+from remote_world import (Case, GIGABYTE, HEAD, SECONDS, WORLD, main, make_world, remove_world, run)
 
 
 def setUpModule():
@@ -256,6 +261,27 @@ class BadServers(Case):
             while True:
                 handler.send(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
         self.fails("endless header|broke off", "list", self.serve(informing))
+
+    def test_a_body_that_comes_before_its_head_has_been_read(self):
+        """The fetching program is held up while head and body arrive, as on a busy machine."""
+        def held_up(handler):
+            if len(WORLD.server.requests) == 1:
+                return handler.send_file("large.pth")
+            parents = {}
+            for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+                try:
+                    fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+                except OSError:  # gone meanwhile
+                    continue
+                if fields["Name"].startswith("pthview-fetch"):
+                    parents[int(fields["PPid"])] = int(fields["Pid"])
+            os.kill(parents[process.pid], signal.SIGSTOP)
+            threading.Timer(0.4, os.kill, (parents[process.pid], signal.SIGCONT)).start()
+            handler.send_file("large.pth")
+        WORLD.server.route("large", held_up)
+        with subprocess.Popen([WORLD.pthview, "show", WORLD.server.url("large"), "layers.5.weight"],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            self.assertEqual((process.stderr.read(), process.wait(SECONDS)), (b"", 0))
 
     def test_no_http_at_all(self):
         def noise(handler):

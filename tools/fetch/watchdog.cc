@@ -57,7 +57,9 @@ void Watchdog::Look() {
   if (connection < 0) return;  // connecting has a time-out of its own
   const uint64_t bytes = BytesReceived(connection);
   if (bytes < begin_bytes_) begin_bytes_ = mark_bytes_ = 0;  // a new connection
-  if (in_head_ && bytes - begin_bytes_ > kMostHead) barked_ = Barked::kLongHead;
+  // What waits may be a body: a busy machine can bring megabytes before the head has been looked at.
+  const uint64_t looked_at = bytes - std::min(bytes, begin_bytes_ + BytesWaiting(connection));
+  if (in_head_ && looked_at > kMostHead) barked_ = Barked::kLongHead;
   if (Clock::now() - mark_ >= patience_) {
     if (bytes - std::min(bytes, mark_bytes_) < kLeastProgress) barked_ = Barked::kSlow;
     mark_bytes_ = bytes;
