@@ -118,10 +118,15 @@ void ScanWalker::VisitLiteral(const ScanTarget& target, const ScanLiteral& liter
   if (literal.coding == ScanLiteral::Coding::kRaw) {
     source = OpenSlice(target.source, literal.offset, literal.length, name);
   } else {
-    const uint64_t length = std::min({literal.length, inflate_limit_, budget_});
+    const uint64_t length = std::min(literal.length, kMostInMemory);
+    if (!Afford(target, length)) return;
     auto bytes = target.source->Read(literal.offset, length);
     if (!bytes) return;
-    budget_ -= length;
+    if (length < literal.length) {
+      Unread(target, "scan-literal",
+             fmt::format("Only the first {} of the {} bytes of the text at {} were looked at.", length, literal.length,
+                         literal.offset));
+    }
     const std::string_view text{reinterpret_cast<const char*>(bytes->data()), bytes->size()};
     const std::string decoded =
         literal.coding == ScanLiteral::Coding::kUtf8 ? BytesOfLatin1(text) : UnescapeString(text);

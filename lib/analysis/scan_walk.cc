@@ -7,6 +7,7 @@
 
 #include "lib/analysis/scan_source.h"
 #include "lib/base/bytes.h"
+#include "lib/base/checked.h"
 #include "lib/base/escape.h"
 #include "lib/container/inflate_prefix.h"
 #include "lib/container/slice_source.h"
@@ -20,6 +21,19 @@ constexpr int kMaxDepth = 8;
 constexpr size_t kHead = 512;
 constexpr uint64_t kMega = uint64_t{1} << 20;
 
+struct PackedKind {
+  std::string_view begin;
+  Packing packing;
+  std::string_view name;
+};
+
+constexpr PackedKind kPacked[] = {
+    {"\x1f\x8b\x08", Packing::kGzip, "gzip"},
+    {"\xfd"
+     "7zXZ",
+     Packing::kXz, "xz"},
+};
+
 std::string_view TextOf(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -31,24 +45,12 @@ bool LooksLikeSafetensors(std::string_view head, uint64_t size) {
   return length >= 2 && length <= size - 8 && head[8] == '{';
 }
 
-// An xz file all of whose data is right: opening one reads its index alone.
-Result<std::unique_ptr<ByteSource>> OpenSoundXz(const std::shared_ptr<const ByteSource>& packed, std::string name) {
-  PTHVIEW_ASSIGN(std::unique_ptr<ByteSource> source, OpenUnpackedXz(packed, std::move(name)));
-  std::vector<std::byte> bytes(static_cast<size_t>(std::min(kMega, source->size())));
-  for (uint64_t at = 0; at < source->size(); at += bytes.size()) {
-    PTHVIEW_TRY(source->ReadAt(at, std::span(bytes).first(std::min<uint64_t>(bytes.size(), source->size() - at))));
-  }
-  return source;
-}
-
 }  // namespace
 
-// A piece that inflates to more than 64 MB from less than an eighth is no checkpoint: numbers do not pack so well.
 ScanWalker::ScanWalker(ScanReport* report, uint64_t file_size)
     : report_(report),
       allowance_(std::make_shared<UnpackAllowance>(file_size)),
-      budget_(96 * kMega + 8 * std::min(file_size, UINT64_MAX / 32)),
-      inflate_limit_(std::max(64 * kMega, 8 * std::min(file_size, UINT64_MAX / 32))) {}
+      budget_(SaturatingMulAdd(file_size, 8, 96 * kMega)) {}
 
 void ScanWalker::Finish() { report_->findings = std::move(findings_).Take(); }
 
@@ -95,14 +97,13 @@ bool ScanWalker::Visit(const ScanTarget& target) {
     wrapped("zip");
     return true;
   }
-  if (text.starts_with("\x1f\x8b\x08")) {
-    wrapped("gzip");
-    return VisitPacked(target, true);
-  }
-  if (text.starts_with("\xfd"
-                       "7zXZ")) {
-    wrapped("xz");
-    return VisitPacked(target, false);
+  for (const auto& [begin, packing, name] : kPacked) {
+    if (!text.starts_with(begin)) continue;
+    wrapped(name);
+    ScanTarget inside = Inside(target, nullptr, name);
+    Unpack(OpenSlice(target.source, 0, size, std::string(name), allowance_), packing, &inside);
+    Visit(inside);
+    return true;
   }
   bool known = false;
   if (LooksLikeTar(*head)) {
@@ -120,28 +121,28 @@ bool ScanWalker::Visit(const ScanTarget& target) {
   return known || LooksLikeSafetensors(text, size);
 }
 
-bool ScanWalker::VisitPacked(const ScanTarget& target, bool gzip) {
-  const std::string name = gzip ? "gzip" : "xz";
-  const uint64_t size = target.source->size();
-  std::shared_ptr<const ByteSource> packed = OpenSlice(target.source, 0, size, target.source->name(), allowance_);
-  auto whole = gzip ? OpenUnpackedGzip(packed, name) : OpenSoundXz(packed, name);
-  if (whole) return Visit(Inside(target, std::move(*whole), name));
-  Status allowed = allowance_->TakePacked(size, "");  // once more, for it is gone through again
-  if (whole.error().code == ErrorCode::kLimit) allowed = whole.error();
-  if (!allowed) {
-    Unread(Inside(target, nullptr, name), "scan-packed", "Not looked at: " + allowed.error().message + ".");
-    return true;
+bool ScanWalker::Unpack(const std::shared_ptr<const ByteSource>& packed, Packing packing, ScanTarget* inside) {
+  const std::string& name = packed->name();
+  const auto format = packing == Packing::kGzip ? DeflateFormat::kGzip : DeflateFormat::kRaw;
+  UnpackedPart part = packing == Packing::kXz ? OpenSoundXz(packed, name) : OpenSoundDeflate(packed, format, name);
+  if (part.source == nullptr || (part.error && part.source->size() == 0)) {
+    // An xz file without its end, or something that stands behind a bomb: its beginning is looked at still, in memory.
+    // Packed data without content takes as long as eight times as much content.
+    const uint64_t stored = std::min(packed->size(), inside->depth == 1 ? 8 * kMega : kMega);
+    const uint64_t most = std::min(inside->depth == 1 ? kMostInMemory : kMostInMemory / 4, budget_);
+    InflatedPrefix prefix;
+    if (Afford(*inside, 8 * stored)) {
+      const auto begin = OpenSlice(packed, 0, stored, name);
+      prefix = packing == Packing::kXz ? UnpackXzPrefix(*begin, most) : InflatePrefix(*begin, 0, stored, format, most);
+    }
+    budget_ -= std::min(budget_, prefix.bytes.size());
+    part.source = OpenMemory(name, std::move(prefix.bytes));
   }
-  const uint64_t most = std::min(inflate_limit_, budget_);
-  InflatedPrefix prefix =
-      gzip ? InflatePrefix(*packed, 0, size, DeflateFormat::kGzip, most) : UnpackXzPrefix(*packed, most);
-  const uint64_t bytes = prefix.bytes.size();
-  budget_ -= bytes;
-  ScanTarget inside = Inside(target, OpenMemory(name, std::move(prefix.bytes)), name);
-  Unread(inside, "scan-packed",
-         fmt::format("Only the first {} bytes were looked at: {}.", bytes, whole.error().message));
-  Visit(inside);
-  return true;
+  inside->source = std::move(part.source);
+  if (!part.error) return true;
+  Unread(*inside, "scan-packed",
+         fmt::format("Only the first {} bytes were looked at: {}.", inside->source->size(), part.error->message));
+  return false;
 }
 
 bool ScanWalker::VisitTar(const ScanTarget& target) {
@@ -188,7 +189,7 @@ void ScanWalker::AddNative(const ScanTarget& target) {
 }
 
 void ScanWalker::AddSource(const ScanTarget& target, bool torchscript) {
-  const uint64_t size = std::min(target.source->size(), inflate_limit_);
+  const uint64_t size = std::min(target.source->size(), kMostInMemory);
   if (!Afford(target, size)) return;
   auto bytes = target.source->Read(0, size);
   if (!bytes) {
@@ -208,6 +209,9 @@ void ScanWalker::AddSource(const ScanTarget& target, bool torchscript) {
   }
   AddRows(target, std::move(rows));
   report_->looked_at.push_back({target.record, torchscript ? "TorchScript" : "Python", size});
+  if (size < target.source->size()) {
+    Unread(target, "scan-source", fmt::format("Only the first {} bytes of the source code were looked at.", size));
+  }
 }
 
 }  // namespace pthview

@@ -31,6 +31,12 @@ struct ScanTarget {
   bool named = false;  // its name says that it is a pickle
 };
 
+enum class Packing : uint8_t {
+  kDeflated,  // as in a zip record
+  kGzip,
+  kXz,
+};
+
 class ScanWalker {
  public:
   ScanWalker(ScanReport* report, uint64_t file_size);
@@ -43,9 +49,13 @@ class ScanWalker {
   std::optional<Error>& error() { return error_; }
 
  private:
+  // Larger texts are looked at up to there; larger packed data is unpacked piece by piece.
+  static constexpr uint64_t kMostInMemory = uint64_t{64} << 20;
+
   // scan_walk.cc
-  // gzip or xz: all of it where it is sound, else what comes before the damage.
-  bool VisitPacked(const ScanTarget& target, bool gzip);
+  // What `packed` unpacks to becomes the source of `inside`: all of it where it is sound, else what comes before the
+  // damage. False, and a finding says why, when it is not all.
+  bool Unpack(const std::shared_ptr<const ByteSource>& packed, Packing packing, ScanTarget* inside);
   bool VisitTar(const ScanTarget& target);
   bool VisitNumpy(const ScanTarget& target, std::span<const std::byte> head);
   void AddNative(const ScanTarget& target);
@@ -76,8 +86,7 @@ class ScanWalker {
   std::shared_ptr<UnpackAllowance> allowance_;  // of the file, for everything packed that stands in it
   // Bytes that may still be looked at: a few times the file's, so that overlaps and bombs end.
   uint64_t budget_;
-  uint64_t inflate_limit_;  // for one piece
-  bool looked_ = false;     // set whenever code or pickles were found: tells CheckCrc what matters
+  bool looked_ = false;  // set whenever code or pickles were found: tells CheckCrc what matters
 };
 
 }  // namespace pthview

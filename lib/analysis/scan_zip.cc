@@ -23,6 +23,7 @@ constexpr uint64_t kLocalSize = 30;
 constexpr uint32_t kLocalSignature = 0x04034b50;
 constexpr uint16_t kDeflated = 8;
 constexpr uint64_t kHead = 512;
+constexpr uint64_t kPackedHead = 4096;  // in which there are as many
 
 // Findings that mean that some reader sees other records than the central directory's.
 constexpr std::string_view kTricks[] = {"zip-two-directories", "zip-end-record",   "zip-entry-count",
@@ -156,9 +157,16 @@ void ScanWalker::VisitRecord(const ScanTarget& target, const ZipRecord& record, 
     if (target.file_base) inside.file_base = *target.file_base + record.offset;
   } else {
     // The beginning tells whether the rest is worth inflating: weights are not.
-    auto head = InflatePrefix(*target.source, record.offset, stored, DeflateFormat::kRaw, kHead);
+    const uint64_t begin = std::min(stored, kPackedHead);
+    if (Status allowed = allowance_->TakePacked(begin, ""); !allowed) {
+      Unread(inside, "scan-packed", "Not looked at: " + allowed.error().message + ".");
+      return;
+    }
+    auto head = InflatePrefix(*target.source, record.offset, begin, DeflateFormat::kRaw, kHead);
+    // Junk that looks like a record is none.
+    if (head.broken && head.bytes.empty() && !source && !inside.named) return;
     const std::string_view text{reinterpret_cast<const char*>(head.bytes.data()), head.bytes.size()};
-    if (!source && !inside.named && !head.whole &&
+    if (!source && !inside.named && head.bytes.size() == kHead &&
         !text.starts_with("\x7f"
                           "ELF")) {
       const auto memory = OpenMemory(name, head.bytes);
@@ -167,16 +175,7 @@ void ScanWalker::VisitRecord(const ScanTarget& target, const ZipRecord& record, 
       const bool breaks = !extent.problem.empty() && extent.problem_at < 16 && probe.plausible() == 0;
       if (breaks && !BeginsLikeFile(text, ScanLiteral::Coding::kRaw) && !LooksLikeTar(head.bytes)) return;
     }
-    const uint64_t most = std::min(inflate_limit_, budget_);
-    auto inflated = InflatePrefix(*target.source, record.offset, stored, DeflateFormat::kRaw, most);
-    budget_ -= inflated.bytes.size();
-    whole = inflated.whole;
-    if (!whole && (inside.named || source || !inflated.bytes.empty())) {
-      Unread(inside, "scan-packed",
-             fmt::format("Only the first {} bytes were looked at: the packed data is broken, or goes on.",
-                         inflated.bytes.size()));
-    }
-    inside.source = OpenMemory(name, std::move(inflated.bytes));
+    whole = Unpack(OpenSlice(target.source, record.offset, stored, name, allowance_), Packing::kDeflated, &inside);
   }
   looked_ = false;
   if (source) {

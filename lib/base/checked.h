@@ -21,6 +21,13 @@ template <typename T>
   return result;
 }
 
+// a * b + c, or the most that there is. For limits, which may be too high but not wrap.
+[[nodiscard]] inline uint64_t SaturatingMulAdd(uint64_t a, uint64_t b, uint64_t c) {
+  uint64_t result;
+  if (__builtin_mul_overflow(a, b, &result) || __builtin_add_overflow(result, c, &result)) return UINT64_MAX;
+  return result;
+}
+
 // The product of the sizes of a shape; nullopt when a size is negative or the product passes int64.
 [[nodiscard]] inline std::optional<int64_t> CheckedNumel(std::span<const int64_t> shape) {
   int64_t product = 1;

@@ -1,7 +1,6 @@
 #include "lib/container/gzip.h"
 
 #include <algorithm>
-#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -31,8 +30,7 @@ Error TooLarge(uint64_t limit, uint64_t offset) {
 
 uint64_t MostInflated(uint64_t length) {
   constexpr uint64_t kRatio = 1032;
-  return CheckedMul(CheckedAdd(length, uint64_t{1}).value_or(length), kRatio)
-      .value_or(std::numeric_limits<uint64_t>::max());
+  return SaturatingMulAdd(length, kRatio, kRatio);
 }
 
 Result<std::vector<std::byte>> Inflate(const ByteSource& source, uint64_t offset, uint64_t length,

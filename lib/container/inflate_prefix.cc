@@ -18,15 +18,17 @@ InflatedPrefix InflatePrefix(const ByteSource& source, uint64_t offset, uint64_t
   InflatedPrefix prefix;
   Inflater inflater(source, offset, length, format);
   std::array<std::byte, kInput> output;
-  bool whole = static_cast<bool>(inflater.Begin());
-  while (whole && !inflater.ended()) {
+  Status status = inflater.Begin();
+  bool all = true;
+  while (status && all && !inflater.ended()) {
     size_t written = 0;
-    whole = static_cast<bool>(inflater.Step(output, false, &written));
+    status = inflater.Step(output, false, &written);
     const auto kept = static_cast<size_t>(std::min<uint64_t>(written, most - prefix.bytes.size()));
     prefix.bytes.insert(prefix.bytes.end(), output.begin(), output.begin() + static_cast<std::ptrdiff_t>(kept));
-    whole = whole && kept == written;
+    all = kept == written;
   }
-  prefix.whole = whole;
+  prefix.whole = status && all;
+  prefix.broken = !status && status.error().code == ErrorCode::kCorrupt;
   return prefix;
 }
 
@@ -56,6 +58,7 @@ InflatedPrefix UnpackXzPrefix(const ByteSource& source, uint64_t most) {
     if (kept < written) break;
     prefix.whole = code == LZMA_STREAM_END;
   }
+  prefix.broken = code == LZMA_DATA_ERROR || code == LZMA_FORMAT_ERROR;
   lzma_end(&stream);
   return prefix;
 }

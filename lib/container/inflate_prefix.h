@@ -1,4 +1,4 @@
-// As much as can be inflated: for looking into data that is broken, or larger than what may be kept.
+// As much as can be inflated: for looking into data that is broken, or more than may be unpacked.
 #pragma once
 
 #include <cstddef>
@@ -12,14 +12,15 @@ namespace pthview {
 
 struct InflatedPrefix {
   std::vector<std::byte> bytes;  // at most `most` of them
-  bool whole = false;            // the deflated data ended where it should, and nothing was left out
+  bool whole = false;            // the packed data ended where it should, and nothing was left out
+  bool broken = false;           // what follows `bytes` is no packed data
 };
 
 // What source[offset, offset + length) inflates to, up to `most` bytes and up to the first thing that is wrong.
 InflatedPrefix InflatePrefix(const ByteSource& source, uint64_t offset, uint64_t length, DeflateFormat format,
                              uint64_t most);
 
-// The same of an xz file.
+// The same of an xz file, which may lack its end, and the index that stands there.
 InflatedPrefix UnpackXzPrefix(const ByteSource& source, uint64_t most);
 
 }  // namespace pthview

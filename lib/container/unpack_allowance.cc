@@ -1,6 +1,5 @@
 #include "lib/container/unpack_allowance.h"
 
-#include <limits>
 #include <string>
 
 #include "lib/base/checked.h"
@@ -14,18 +13,12 @@ constexpr uint64_t kRatio = 32;
 constexpr uint64_t kLeastPacked = uint64_t{8} << 20;
 constexpr uint64_t kRatioPacked = 8;
 
-uint64_t Total(uint64_t file_bytes, uint64_t ratio, uint64_t least) {
-  auto most = CheckedMul(file_bytes, ratio);
-  if (most) most = CheckedAdd(*most, least);
-  return most.value_or(std::numeric_limits<uint64_t>::max());
-}
-
 }  // namespace
 
 UnpackAllowance::UnpackAllowance(uint64_t file_bytes)
     : file_bytes_(file_bytes),
-      unpacked_{Total(file_bytes, kRatio, kLeast)},
-      packed_{Total(file_bytes, kRatioPacked, kLeastPacked)} {}
+      unpacked_{SaturatingMulAdd(file_bytes, kRatio, kLeast)},
+      packed_{SaturatingMulAdd(file_bytes, kRatioPacked, kLeastPacked)} {}
 
 bool UnpackAllowance::Share::Take(uint64_t bytes) {
   uint64_t before = taken.load();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <limits>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -45,15 +44,10 @@ PassPool& Passes() {
 // on top.
 class DetourBudget {
  public:
-  DetourBudget(uint64_t packed, uint64_t unpacked) : most_(kLeast) {
-    for (auto [bytes, times] : {std::pair(packed, kTimesPacked), std::pair(unpacked, kTimesUnpacked)}) {
-      auto more = CheckedMul(bytes, times);
-      if (more) more = CheckedAdd(*more, most_);
-      most_ = more.value_or(std::numeric_limits<uint64_t>::max());
-    }
-  }
+  DetourBudget(uint64_t packed, uint64_t unpacked)
+      : most_(SaturatingMulAdd(packed, kTimesPacked, SaturatingMulAdd(unpacked, kTimesUnpacked, kLeast))) {}
 
-  void Spend(uint64_t bytes) { spent_ = CheckedAdd(spent_, bytes).value_or(std::numeric_limits<uint64_t>::max()); }
+  void Spend(uint64_t bytes) { spent_ = SaturatingMulAdd(1, bytes, spent_); }
 
   Status Check(const char* hint) const {
     if (spent_ <= most_) return Ok();
@@ -120,14 +114,24 @@ class UnpackedSource : public InsideSource {
     return Ok();
   }
 
-  // For data that does not know its size: from end to end.
-  Status LearnSize() {
+  // From end to end, or up to what is wrong, where it then ends. Learns the size of data that does not know it.
+  Status GoThrough() {
+    size_ = 0;
+    Status status = UnpackAll();
+    cut_ = !status;
+    budget_ = DetourBudget(packed_bytes_, size_);
+    return status;
+  }
+
+ private:
+  Status UnpackAll() {
     PTHVIEW_TRY(allowance_->Take(0, hint_));  // fails when there is nothing left
     PTHVIEW_TRY(TakePacked());
     PTHVIEW_ASSIGN(std::unique_ptr<UnpackPass> pass, data_->Start(0));
     Progress progress("unpacking", packed_bytes_);
     // An archive may hold thousands of small ones.
-    std::vector<std::byte> bytes(static_cast<size_t>(std::min(kBlock, MostInflated(packed_bytes_))));
+    const uint64_t most = data_->size() > 0 ? data_->size() : MostInflated(packed_bytes_);
+    std::vector<std::byte> bytes(static_cast<size_t>(std::min(kBlock, most)));
     size_t written = kBlock;
     for (uint64_t block = 0; written == kBlock; ++block) {
       if (Progress::Interrupted()) return Error{ErrorCode::kInterrupted, "interrupted"};
@@ -137,16 +141,14 @@ class UnpackedSource : public InsideSource {
         allowance_->TakeAll();
         return allowed;
       }
-      PTHVIEW_TRY(std::move(status));
       if (written > 0) Blocks().Put(file_, block, std::span(bytes).first(written));
+      size_ += written;
+      PTHVIEW_TRY(std::move(status));
       progress.Advance(pass->packed() - packed);
     }
-    size_ = data_->size();
-    budget_ = DetourBudget(packed_bytes_, size_);
     return Ok();
   }
 
- private:
   // Once, before anything is unpacked.
   Status TakePacked() const {
     if (took_packed_) return Ok();
@@ -175,7 +177,7 @@ class UnpackedSource : public InsideSource {
       size_t written = 0;
       Status status = pass->Next(piece, &written);
       budget_.Spend(at == begin ? written - std::min(written, out.size()) : written);
-      PTHVIEW_TRY(std::move(status));
+      if (!cut_ || written < piece.size()) PTHVIEW_TRY(std::move(status));
       if (written < piece.size()) return Error{ErrorCode::kCorrupt, "the packed data ends early"};
       if (at % kBlock == 0) Blocks().Put(file_, at / kBlock, piece);
       if (at == begin) std::memcpy(out.data(), piece.data() + from, out.size());
@@ -208,22 +210,44 @@ class UnpackedSource : public InsideSource {
   const char* hint_;
   uint64_t packed_bytes_;
   uint64_t size_;
-  uint64_t file_;  // in the cache
+  uint64_t file_;     // in the cache
+  bool cut_ = false;  // what follows its end is wrong
   mutable std::mutex mutex_;
   mutable DetourBudget budget_;
   mutable bool took_packed_ = false;
 };
 
+UnpackedPart SoundPart(std::unique_ptr<UnpackedSource> source) {
+  UnpackedPart part;
+  if (Status status = source->GoThrough(); !status) part.error = std::move(status).error();
+  part.source = std::move(source);
+  return part;
+}
+
 }  // namespace
 
-Result<std::unique_ptr<ByteSource>> OpenUnpackedGzip(std::shared_ptr<const ByteSource> packed, std::string name) {
+UnpackedPart OpenSoundDeflate(std::shared_ptr<const ByteSource> packed, DeflateFormat format, std::string name) {
   const uint64_t length = packed->size();
-  auto data = std::make_unique<PackedDeflate>(*packed, 0, length, DeflateFormat::kGzip, std::nullopt);
+  auto data = std::make_unique<PackedDeflate>(*packed, 0, length, format, std::nullopt);
   auto allowance = AllowanceOf(*packed);
-  auto source = std::make_unique<UnpackedSource>(std::move(name), std::move(packed), std::move(data), length,
-                                                 std::move(allowance), kGzipHint);
-  PTHVIEW_TRY(source->LearnSize());
-  return std::unique_ptr<ByteSource>(std::move(source));
+  return SoundPart(std::make_unique<UnpackedSource>(std::move(name), std::move(packed), std::move(data), length,
+                                                    std::move(allowance),
+                                                    format == DeflateFormat::kGzip ? kGzipHint : kZipHint));
+}
+
+UnpackedPart OpenSoundXz(std::shared_ptr<const ByteSource> packed, std::string name) {
+  auto data = PackedXz::Open(*packed);
+  if (!data) return {.source = nullptr, .error = std::move(data).error()};
+  const uint64_t length = packed->size();
+  auto allowance = AllowanceOf(*packed);
+  return SoundPart(std::make_unique<UnpackedSource>(std::move(name), std::move(packed), *std::move(data), length,
+                                                    std::move(allowance), kXzHint));
+}
+
+Result<std::unique_ptr<ByteSource>> OpenUnpackedGzip(std::shared_ptr<const ByteSource> packed, std::string name) {
+  UnpackedPart part = OpenSoundDeflate(std::move(packed), DeflateFormat::kGzip, std::move(name));
+  if (part.error) return std::move(*part.error);
+  return std::move(part.source);
 }
 
 Result<std::unique_ptr<ByteSource>> OpenUnpackedXz(std::shared_ptr<const ByteSource> packed, std::string name) {

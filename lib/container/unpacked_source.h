@@ -7,10 +7,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "lib/base/result.h"
 #include "lib/base/source.h"
+#include "lib/container/inflater.h"
 #include "lib/container/unpack_allowance.h"
 
 namespace pthview {
@@ -23,6 +25,17 @@ Result<std::unique_ptr<ByteSource>> OpenUnpackedGzip(std::shared_ptr<const ByteS
 // All of an xz file. Only its index is read; what is wrong with the data is an error of the read that meets it. Limits
 // as above.
 Result<std::unique_ptr<ByteSource>> OpenUnpackedXz(std::shared_ptr<const ByteSource> packed, std::string name);
+
+struct UnpackedPart {
+  std::unique_ptr<ByteSource> source;  // null when nothing can be unpacked
+  std::optional<Error> error;          // why `source` is not all of it
+};
+
+// What comes out up to the first thing that is wrong, or to what is allowed. It is unpacked once from end to end here,
+// and every checksum compared; what a wrong one is about has come out by then. An xz file whose index cannot be read
+// gives nothing.
+UnpackedPart OpenSoundDeflate(std::shared_ptr<const ByteSource> packed, DeflateFormat format, std::string name);
+UnpackedPart OpenSoundXz(std::shared_ptr<const ByteSource> packed, std::string name);
 
 // packed[offset, offset + length), which is deflated and has `size` bytes when it is not: a zip record. Nothing is read
 // yet. The caller has asked `allowance`, which is for what stands inside; it may be null.

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/checked.h"
 #include "lib/base/escape.h"
 #include "lib/base/text_hash.h"
 #include "lib/formats/script_source.h"
@@ -18,7 +19,7 @@ namespace pthview {
 namespace {
 
 // What sources may be inflated to. What is beyond is not read, and a finding says so.
-uint64_t MostText(uint64_t file_bytes) { return (uint64_t{32} << 20) + std::min(file_bytes, UINT64_MAX / 16) * 8; }
+uint64_t MostText(uint64_t file_bytes) { return SaturatingMulAdd(file_bytes, 8, uint64_t{32} << 20); }
 
 // Constants that are copied to modules: a class may stand at many modules. A module takes 64 bytes of a file at least.
 uint64_t MostConstants(uint64_t file_bytes) { return 500'000 + file_bytes / 64; }

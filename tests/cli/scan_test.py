@@ -125,6 +125,21 @@ def padded():
     return hostile_containers.deflated_record(b"data.pkl", packed, 1, (1 << 30) + len(EVIL), [("version", b"3\n")])
 
 
+def deflated(data):
+    packer = zlib.compressobj(1, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush()
+
+
+def recorded(name, packed, *others):
+    """A zip with a deflated record, whose size and checksum are wrong."""
+    return hostile_containers.deflated_record(name, packed, 1, 1, list(others) or [("version", b"3\n")])
+
+
+def behind_a_bomb():
+    zeros, _ = hostile_containers.zeros_deflated(1 << 30)
+    return recorded(b"data.pkl", zeros, ("weights", gzip.compress(op.pickle(op.bytes_(bytes(5000)), op.POP, CALL))))
+
+
 def latin1(data):
     return op.reduce_(op.global_("_codecs", "encode"), op.unicode_(data.decode("latin-1")), op.unicode_("latin1"))
 
@@ -198,6 +213,16 @@ FOUND = {
     "zip_padded": (padded(), "os.system"),
     "gzip": (gzip.compress(EVIL, mtime=0), "os.system"),
     "gzip_of_zip": (gzip.compress(zipped(("data.pkl", EVIL)), mtime=0), "os.system"),
+    "zip_record_of_empty_blocks": (recorded(b"data/7", b"\0\0\0\xff\xff" * 2000 + deflated(EVIL)), "os.system"),
+    "zip_record_behind_a_bomb": (behind_a_bomb(), "os.system"),
+    "tar_behind_100_mb_in_a_record": (zipped(("model", tarred(a=bytes(100 << 20), b=EVIL)),
+                                             compression=zipfile.ZIP_DEFLATED), "os.system"),
+    "tar_gz_cut_behind_100_mb": (gzip.compress(tarred(a=bytes(100 << 20), b=EVIL), 1, mtime=0)[:-9], "os.system"),
+    "tar_xz_broken_behind_100_mb":
+        (hostile_containers.patched(lzma.compress(tarred(a=bytes(100 << 20), b=EVIL), preset=0) +
+                                    lzma.compress(EVIL), -60, "<B", 0x55), "os.system"),
+    "tar_in_record_cut_behind_100_mb":
+        (recorded(b"model", deflated(tarred(a=bytes(100 << 20), b=EVIL))[:-9]), "os.system"),
     "gzip_cut": (gzip.compress(EVIL + bytes(1000), mtime=0)[:-9], "os.system"),
     "xz": (lzma.compress(EVIL), "os.system"),
     "tar": (tarred(weights=EVIL), "os.system"),
@@ -243,6 +268,9 @@ CODES = {
     "no_end_record": "zip-rebuilt",
     "gzip_cut": "scan-packed",
     "gzip_in_cut_gzip": "scan-packed",
+    "tar_gz_cut_behind_100_mb": "scan-packed",
+    "tar_xz_broken_behind_100_mb": "scan-packed",
+    "tar_in_record_cut_behind_100_mb": "scan-packed",
     "xz_cut": "scan-packed",
     "xz_broken": "scan-packed",
     "zip_padded": "scan-packed",

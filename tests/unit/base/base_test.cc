@@ -70,6 +70,9 @@ TEST(Checked, SaysWhenItOverflows) {
   EXPECT_EQ(numel({INT64_MAX, INT64_MAX, 0}), 0);
   EXPECT_EQ(numel({0, -1}), std::nullopt);
   EXPECT_EQ(numel({INT64_MAX, 2}), std::nullopt);
+  EXPECT_EQ(SaturatingMulAdd(3, 4, 5), 17U);
+  EXPECT_EQ(SaturatingMulAdd(UINT64_MAX, 2, 0), UINT64_MAX);
+  EXPECT_EQ(SaturatingMulAdd(UINT64_MAX, 1, 1), UINT64_MAX);
 }
 
 TEST(ByteReader, NeverPassesTheEnd) {

@@ -177,6 +177,49 @@ TEST(UnpackedSource, TellsWhatIsWrongWithTheData) {
   EXPECT_EQ(TextAt(**broken, 5 * kMega / 2, 10), Runs(3 * kMega).substr(5 * kMega / 2, 10));
 }
 
+TEST(UnpackedSource, TheSoundPartEndsWhereSomethingIsWrong) {
+  const auto record = [](std::shared_ptr<const ByteSource> packed, std::string name) {
+    return OpenSoundDeflate(std::move(packed), DeflateFormat::kRaw, std::move(name));
+  };
+  const auto gzip = [](std::shared_ptr<const ByteSource> packed, std::string name) {
+    return OpenSoundDeflate(std::move(packed), DeflateFormat::kGzip, std::move(name));
+  };
+  struct Case {
+    const char* name;
+    UnpackedPart (*open)(std::shared_ptr<const ByteSource>, std::string);
+    std::string packed;
+    uint64_t least;
+    ErrorCode error;
+  };
+  const uint64_t all = Large().size();
+  const std::string raw = Deflate(Large(), {.window_bits = -MAX_WBITS});
+  std::string wrong_sum = Deflate(Large());
+  wrong_sum[wrong_sum.size() - 5] ^= 1;
+  std::string wrong_block = Xz(Large(), 7 * kMega);
+  wrong_block[wrong_block.size() - 5000] ^= 1;
+  for (const Case& c : {Case{"cut record", record, raw.substr(0, raw.size() - 9), all - 100'000, ErrorCode::kTruncated},
+                        Case{"gzip whose sum is wrong", gzip, wrong_sum, all, ErrorCode::kCorrupt},
+                        Case{"xz with a wrong block", OpenSoundXz, wrong_block, 77 * kMega, ErrorCode::kCorrupt}}) {
+    SCOPED_TRACE(c.name);
+    UnpackedPart part = c.open(SourceOf(c.packed), "name");
+    ASSERT_TRUE(part.error);
+    EXPECT_EQ(part.error->code, c.error) << ToString(*part.error);
+    ASSERT_GE(part.source->size(), c.least);
+    ASSERT_LE(part.source->size(), all);
+    const uint64_t last = c.least - 10;  // what follows in a broken block is not what it was
+    for (const uint64_t at : {uint64_t{0}, 40 * kMega + 1, last}) {
+      EXPECT_EQ(TextAt(*part.source, at, 10), Large().substr(at, 10)) << at;
+    }
+    // So much that it is no longer kept.
+    for (uint64_t at = 0; at < 70 * kMega; at += kMega) TextAt(*part.source, at, 1);
+    EXPECT_EQ(TextAt(*part.source, last, 10), Large().substr(last, 10));
+  }
+  EXPECT_EQ(OpenSoundXz(SourceOf("no xz"), "name").source, nullptr);
+  UnpackedPart whole = record(SourceOf(raw), "name");
+  EXPECT_FALSE(whole.error);
+  EXPECT_EQ(whole.source->size(), all);
+}
+
 TEST(UnpackedSource, BombsAreNotUnpacked) {
   const std::string zeros(270 * kMega, '\0');
   for (const Kind& kind :
