@@ -69,16 +69,9 @@ class OldArchive {
       builder.Note(Severity::kError, "script-record", "attributes.pkl", attributes.error().message);
     }
     model_.parts.push_back({.kind = PartKind::kModel});
-    AddModules(document["mainModule"]);
   }
 
- private:
-  struct Pending {
-    Json module;
-    Index parent = kNone;
-    std::string path;
-  };
-
+  // `main` with all that stands below it.
   void AddModules(Json main) {
     std::vector<Pending> stack = {{main, kNone, {}}};
     while (!stack.empty()) {
@@ -95,6 +88,13 @@ class OldArchive {
       }
     }
   }
+
+ private:
+  struct Pending {
+    Json module;
+    Index parent = kNone;
+    std::string path;
+  };
 
   bool Afford(std::string_view path) {
     if (budget_.Take(path.size())) return true;
@@ -240,7 +240,8 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   if (!root["mainModule"]) {
     return Error{.code = ErrorCode::kUnrecognized, .message = "its model.json is not that of a TorchScript archive"};
   }
-  OldArchive(builder, source, zip, root, text.size());
+  OldArchive archive(builder, source, zip, root, text.size());
+  archive.AddModules(root["mainModule"]);
   Model& model = builder.model();
   model.format_text = "TorchScript archive, prototype " + EscapeName(root["protoVersion"].Text());
   model.producer = EscapeName(fmt::format("torch {}", root["producerVersion"].Text()));
