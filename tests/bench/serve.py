@@ -2,7 +2,8 @@
 
 tests/browser/timing.mjs looks at the page; the servers are started here, so that their memory can be read too. The
 time is the sum of two: until the server prints its address, and from the navigation to the drawn graph. A fresh
-browser is started for each run.
+browser is started for each run, and all files and programs take turns, so that a slow minute of the machine is one of
+each of them.
 """
 import json
 import os
@@ -81,8 +82,8 @@ def measured(bench, command, unfold):
 # file, tensors, runs, runs of stock Netron, unfold every level
 CASES = (
     ("resnet50.pth", 320, 7, 7, False),
-    ("1g.pth", 16, 5, 3, False),
-    ("4g.pth", 64, 5, 0, False),
+    ("1g.pth", 16, 7, 3, False),
+    ("4g.pth", 64, 7, 0, False),
     ("50000-nested.pth", 50000, 5, 1, True),
     ("50000-flat.pth", 50000, 5, 0, True),
 )
@@ -94,18 +95,20 @@ def run(bench):
     with tempfile.TemporaryDirectory(prefix="netron-") as unpacked:
         if bench.netron:
             zipfile.ZipFile(bench.netron).extractall(unpacked)
-        results = {}
+        contenders = []  # key of the result, command, runs, unfold every level
         for name, _, runs, stock, unfold in CASES:
             file = bench.files(name)
             if stock and name.startswith("50000"):
                 stock = 0 if bench.quick else stock  # a minute and a half
-            contenders = [("pthview", [bench.pthview, "serve", file, "--no-open"], bench.runs(runs), unfold)]
+            contenders.append(((name, "pthview"), [bench.pthview, "serve", file, "--no-open"], bench.runs(runs), unfold))
             if bench.netron and stock:
-                contenders.append(("stock Netron", [bench.python, "-c", NETRON, unpacked, file], bench.runs(stock), False))
-            for turn in range(max(count for _, _, count, _ in contenders)):
-                for label, command, count, unfolds in contenders:
-                    if turn < count:
-                        results.setdefault((name, label), []).append(measured(bench, command, unfolds))
+                command = [bench.python, "-c", NETRON, unpacked, file]
+                contenders.append(((name, "stock Netron"), command, bench.runs(stock), False))
+        results = {key: [] for key, *_ in contenders}
+        for turn in range(max(count for _, _, count, _ in contenders)):
+            for key, command, count, unfold in contenders:
+                if turn < count:
+                    results[key].append(measured(bench, command, unfold))
     return report(results)
 
 
