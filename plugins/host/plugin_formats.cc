@@ -90,25 +90,26 @@ class Answer {
   uint64_t done_ = 0;
 };
 
-Result<Model> OpenWith(const Plugin& plugin, OpenContext& context, const OpenOptions& options) {
-  std::string path = context.source->real_path();
+// `path`, `size`: of the context's source, which is moved into the model once there is one.
+Result<Model> OpenWith(const Plugin& plugin, const std::string& path, uint64_t size, OpenContext& context,
+                       const OpenOptions& options) {
   if (!IsUtf8(path)) {
     return Error{.code = ErrorCode::kUnsupported,
                  .message = "its path is not UTF-8, and plug-ins are told of files in UTF-8",
                  .hint = "give it another name"};
   }
   std::vector<RequestFile> files = NeighboursOf(plugin.manifest, path);
-  files.insert(files.begin(), {path, context.source->size()});
+  files.insert(files.begin(), {path, size});
   const char* unconfined = std::getenv("PTHVIEW_PLUGIN_UNCONFINED");
   Run run{.program = plugin.program,
           .folder = plugin.folder,
           .readable = plugin.manifest.read,
           .encoding = plugin.manifest.encoding,
           .limits = plugin.manifest.limits,
-          .most_message_bytes = MostMessageBytes(context.source->size()),
+          .most_message_bytes = MostMessageBytes(size),
           .allow_unconfined = unconfined != nullptr && std::string_view(unconfined) == "1"};
   for (const RequestFile& file : files) run.readable.push_back(file.path);
-  Answer answer(plugin, context.source->size());
+  Answer answer(plugin, size);
   PTHVIEW_TRY(Exchange(run, OpenRequestBytes(run.encoding, files, options.structure),
                        [&](std::string_view bytes) { return answer.Take(bytes); }));
   if (answer.message.has_failure()) return ToError(answer.message.failure());
@@ -125,7 +126,10 @@ Result<Model> OpenWith(const Plugin& plugin, OpenContext& context, const OpenOpt
 }
 
 std::optional<Result<Model>> Open(OpenContext& context, const OpenOptions& options) {
-  if (context.source == nullptr || context.depth > 0 || context.source->real_path().empty()) return std::nullopt;
+  if (context.source == nullptr || context.depth > 0) return std::nullopt;
+  const std::string path = context.source->real_path();
+  const uint64_t size = context.source->size();
+  if (path.empty()) return std::nullopt;
   struct Candidate {
     int score;
     const Plugin* plugin;
@@ -138,7 +142,7 @@ std::optional<Result<Model>> Open(OpenContext& context, const OpenOptions& optio
   }
   std::ranges::stable_sort(candidates, std::greater(), &Candidate::score);
   for (const Candidate& candidate : candidates) {
-    auto model = OpenWith(*candidate.plugin, context, options);
+    auto model = OpenWith(*candidate.plugin, path, size, context, options);
     if (model) return model;
     Error error = std::move(model).error();
     // A plug-in whose model was refused has had the source: nobody else can open it any more.

@@ -26,6 +26,7 @@ std::unique_ptr<ByteSource> Memory(std::string_view bytes) {
 // Each row as "module.name HOW CALL judgement".
 std::vector<std::string> RowsOf(const std::vector<CodeUse>& code) {
   std::vector<std::string> rows;
+  rows.reserve(code.size());
   for (const CodeUse& use : code) {
     rows.push_back(use.FullName() + " " + CodeSourceName(use.source) + " " + CodeCallName(use.call) + " " +
                    JudgementName(use.judgement));
