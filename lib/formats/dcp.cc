@@ -112,6 +112,7 @@ class Reader {
       if (!section.empty()) AppendTextKey(path, section);
       builder_.model().parts.push_back({.kind = kind, .path = builder_.arena().Copy(path)});
     }
+    for (const DcpTensor& tensor : metadata.tensors) steps_ += kStepsOfAChunk * tensor.chunks.size();
     for (DcpTensor& tensor : metadata.tensors) AddTensor(tensor);
     for (const DcpBytes& bytes : metadata.bytes) AddBytes(bytes);
     if (left_out_ > 0) {
@@ -177,7 +178,7 @@ class Reader {
     }
     auto nbytes = BytesFor(from.dtype, CheckedNumel(from.shape).value_or(-1));
     if (!nbytes) return kNone;
-    if (auto fault = CoverFault(from.shape, boxes)) {
+    if (auto fault = CoverFault(from.shape, boxes, &steps_)) {
       builder_.Note(Severity::kError, "dcp-chunks", path, *fault);
       return kNone;
     }
@@ -216,6 +217,9 @@ class Reader {
   int depth_;
   std::map<std::string, std::shared_ptr<const ByteSource>> files_;
   uint64_t budget_ = uint64_t{64} << 20;  // bytes of plain values
+  // Of comparing chunks: of a thousand columns half a million pairs begin side by side.
+  static constexpr uint64_t kStepsOfAChunk = 1000;
+  uint64_t steps_ = 20'000'000;
   size_t left_out_ = 0;
 };
 

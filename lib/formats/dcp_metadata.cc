@@ -11,9 +11,12 @@
 #include <unordered_map>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "lib/base/escape.h"
 #include "lib/base/text_hash.h"
 #include "lib/formats/torch_values.h"
+#include "lib/formats/work_budget.h"
 
 namespace pthview {
 namespace {
@@ -30,10 +33,16 @@ TorchPickle AsTorchPickle(Tree tree) {
   return file;
 }
 
+constexpr size_t kMostDimensions = 1024;
+
 class Reader {
  public:
   Reader(Tree tree, Findings* findings)
-      : file_(AsTorchPickle(std::move(tree))), tree_(file_.tree), values_(file_), findings_(*findings) {}
+      : file_(AsTorchPickle(std::move(tree))),
+        tree_(file_.tree),
+        values_(file_),
+        findings_(*findings),
+        budget_(tree_.end) {}
 
   Result<DcpMetadata> Read() {
     auto root = values_.AttributesOf(tree_.root);
@@ -47,6 +56,12 @@ class Reader {
     if (const Value* planner = TorchValues::Find(*root, "planner_data")) ReadSections(*planner);
     for (const auto& [name, entry] : *pairs) {
       if (name.IsText()) ReadEntry(name.Text(), entry);
+    }
+    if (spent_) {
+      return Error{.code = ErrorCode::kLimit,
+                   .message = fmt::format("its metadata names things again and again: more than the {} bytes of names "
+                                          "and chunks that are allowed (8 times its size and 4 MB)",
+                                          budget_.total())};
     }
     return std::move(result_);
   }
@@ -69,12 +84,19 @@ class Reader {
       list = args[0];
     }
     if (!list.Is(Kind::kTuple) && !list.Is(Kind::kList)) return std::nullopt;
+    if (tree_.Sequence(list).size() > kMostDimensions) return std::nullopt;
     std::vector<int64_t> ints;
     for (Value item : tree_.Sequence(list)) {
       if (!item.Is(Kind::kInt)) return std::nullopt;
       ints.push_back(item.integer);
     }
     return ints;
+  }
+
+  // For what is kept of the pickle, which may name one text or list many times.
+  bool Spend(size_t text, size_t dimensions) {
+    spent_ = spent_ || !budget_.Take(text + 16 * dimensions + 128);
+    return !spent_;
   }
 
   static std::string PlaceKey(std::string_view name, const std::vector<int64_t>& offsets) {
@@ -104,10 +126,11 @@ class Reader {
                       "its bytes are transformed (compressed) in a way that is not read");
         continue;
       }
+      auto box = Ints(Attribute(index, "offset")).value_or(std::vector<int64_t>());
+      if (!Spend(name->Text().size() + file->Text().size(), box.size())) return;
       DcpSlice slice{std::string(file->Text()), static_cast<uint64_t>(offset->integer),
                      static_cast<uint64_t>(length->integer)};
-      auto box = Ints(Attribute(index, "offset"));
-      places_.insert_or_assign(PlaceKey(name->Text(), box.value_or(std::vector<int64_t>())), std::move(slice));
+      places_.insert_or_assign(PlaceKey(name->Text(), box), std::move(slice));
     }
   }
 
@@ -124,21 +147,22 @@ class Reader {
     for (const auto& [name, path] : *pairs) {
       auto steps = tree_.Sequence(path);
       if (name.IsText() && steps.size() > 1 && steps[0].IsText()) {
-        section_of_.emplace(std::string(name.Text()), std::string(steps[0].Text()));
+        section_of_.emplace(name.Text(), steps[0].Text());
       }
     }
   }
 
   size_t SectionOf(std::string_view name) {
-    auto found = section_of_.find(std::string(name));
-    std::string section = found == section_of_.end() ? std::string() : found->second;
-    if (!name.starts_with(section + '.')) section.clear();
-    auto at = std::find(result_.sections.begin(), result_.sections.end(), section);
-    if (at == result_.sections.end()) at = result_.sections.insert(at, section);
-    return static_cast<size_t>(at - result_.sections.begin());
+    auto found = section_of_.find(name);
+    std::string_view section = found == section_of_.end() ? std::string_view() : found->second;
+    if (!name.starts_with(section) || !name.substr(section.size()).starts_with('.')) section = {};
+    auto [at, is_new] = sections_.try_emplace(section, result_.sections.size());
+    if (is_new) result_.sections.emplace_back(section);
+    return at->second;
   }
 
   void ReadEntry(std::string_view name, Value entry) {
+    if (!Spend(2 * name.size(), 0)) return;
     if (ClassIs(entry, "BytesStorageMetadata")) {
       result_.bytes.push_back({std::string(name), PlaceOf(name, {}), SectionOf(name)});
       return;
@@ -155,6 +179,7 @@ class Reader {
       auto sizes = Ints(Attribute(item, "sizes"));
       if (!offsets || !sizes) return NotUnderstood(name);
       auto place = PlaceOf(name, *offsets);
+      if (!Spend(name.size() + (place ? place->file.size() : 0), offsets->size() + sizes->size())) return;
       tensor.chunks.push_back({std::move(*offsets), std::move(*sizes), std::move(place)});
     }
     result_.tensors.push_back(std::move(tensor));
@@ -179,7 +204,10 @@ class Reader {
   TorchValues values_;
   Findings& findings_;
   std::unordered_map<std::string, DcpSlice, TextHash> places_;
-  std::unordered_map<std::string, std::string, TextHash> section_of_;
+  std::unordered_map<std::string_view, std::string_view, TextHash> section_of_;
+  std::unordered_map<std::string_view, size_t, TextHash> sections_;  // rows of result_.sections
+  WorkBudget budget_;
+  bool spent_ = false;
   DcpMetadata result_;
 };
 

@@ -20,20 +20,21 @@ namespace {
 
 constexpr size_t kMostOthers = 10'000;
 
-using Names = std::set<std::string, std::less<>>;
+using Known = std::set<std::pair<std::string, Shape>>;  // names and shapes
 
 // A layer's names have no number: `0.weight` of the model is `weight` of layer 0.
-bool IsCopy(const Model& model, const std::string& file, const Names& names) {
+bool IsCopy(const Model& model, const std::string& file, const Known& known) {
   auto layer = LayerFileOf(file);
   if (!layer || model.tensors.empty()) return false;
   for (const Tensor& tensor : model.tensors) {
-    if (!names.contains(fmt::format("{}.{}", layer->layer, tensor.name))) return false;
+    Shape shape(tensor.shape.begin(), tensor.shape.end());
+    if (!known.contains({fmt::format("{}.{}", layer->layer, tensor.name), std::move(shape)})) return false;
   }
   return true;
 }
 
 // Files of layers and experts, in parts that have the files' names.
-void ListOthers(ModelBuilder& builder, const DeepSpeedFiles& files, const Names& names, const OpenOptions& options,
+void ListOthers(ModelBuilder& builder, const DeepSpeedFiles& files, const Known& known, const OpenOptions& options,
                 int depth) {
   size_t copies = 0;
   size_t listed = 0;
@@ -51,7 +52,7 @@ void ListOthers(ModelBuilder& builder, const DeepSpeedFiles& files, const Names&
       builder.Note(Severity::kError, "shard-broken", EscapeName(file), model.error().message);
       continue;
     }
-    if (IsCopy(*model, file, names)) {
+    if (IsCopy(*model, file, known)) {
       ++copies;
       continue;
     }
@@ -80,7 +81,7 @@ int Match(const OpenContext& context) {
 
 std::string FormatText(const DeepSpeedRanks& ranks, const DeepSpeedShare& first) {
   std::string over = ranks.count == 1 ? "" : fmt::format("{} model-parallel ranks", ranks.count);
-  if (first.stage == 0) {
+  if (!first.shared_out) {
     return "DeepSpeed checkpoint" + (over.empty() ? over : " of " + over) + ", the module's weights as they are";
   }
   over = over.empty() ? fmt::format("{} ranks", first.data_ranks)
@@ -97,8 +98,12 @@ Result<Model> Open(OpenContext context, const OpenOptions& options) {
   DeepSpeedShare& first = ranks.shares.begin()->second;
   ListDeepSpeedRanks(builder, files->folder, ranks, rows);
   for (std::string_view key : {"ds_version", "global_steps", "global_samples"}) rows.AddPlain(*first.model, key);
-  ListOthers(builder, *files, NamesOf(ranks), options, context.depth);
-  if (first.stage == 0) {
+  ListOthers(builder, *files, NamesAndShapesOf(ranks), options, context.depth);
+  if (first.shared_out) {
+    builder.Note(
+        Severity::kInfo, "zero-optimizer", "",
+        "what the optimizer keeps of each weight (moments, steps) is not listed: open a rank's file to see it");
+  } else {
     builder.Note(Severity::kInfo, "zero-module", "",
                  "no weights are shared out over ranks: the modules' own are listed; what else their files hold, an "
                  "optimizer's states say, is listed where the file itself is opened");

@@ -1,5 +1,6 @@
 #include "lib/formats/deepspeed_boxes.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "lib/base/checked.h"
+#include "lib/formats/stitch.h"
 
 namespace pthview {
 namespace {
@@ -51,8 +53,8 @@ std::optional<Shape> BoxAt(const Shape& shape, const Shape& sizes, const View& v
 
 class AffineReader {
  public:
-  AffineReader(DeepSpeedFile& file, Value map, std::span<const Shape> slices)
-      : file_(file), map_(map), slices_(slices) {}
+  AffineReader(DeepSpeedFile& file, Value map, std::span<const Shape> slices, const MapBudget& left)
+      : file_(file), map_(map), slices_(slices), left_(left) {}
 
   Result<SliceBoxes> Read() {
     auto shape = IntsOf(map_, "logical_shape");
@@ -66,6 +68,10 @@ class AffineReader {
       }
       PTHVIEW_TRY(ReadRank(static_cast<size_t>(rank.integer), held));
     }
+    std::vector<StitchBox> boxes;
+    boxes.reserve(found_.boxes.size());
+    for (const SliceBox& box : found_.boxes) boxes.push_back({box.to, box.sizes, nullptr});
+    if (auto fault = CoverFault(found_.shape, boxes, left_.steps)) return Fault("of its slices: " + *fault);
     return std::move(found_);
   }
 
@@ -91,6 +97,8 @@ class AffineReader {
     auto items = pieces != nullptr ? file_.values.Items(*pieces) : std::nullopt;
     if (!items) return Fault("its affine map has a rank without pieces");
     for (Value piece : *items) {
+      // Several maps may name one list of pieces. Each has a handful of lists as long as the shape.
+      PTHVIEW_TRY(Spend(64 + 8 * slice.size()));
       auto sizes = IntsOf(piece, "shape");
       auto numel = sizes ? CheckedNumel(*sizes) : std::nullopt;
       auto in_whole = ViewOf(piece, "source");
@@ -105,17 +113,33 @@ class AffineReader {
       auto from = BoxAt(slice, *sizes, *in_slice);
       if (!to || !from) return Fault("its affine map has pieces that are no boxes");
       // Of a piece that several ranks have, the first one's counts.
-      auto holders = IntsOf(piece, "locations");
-      bool first = true;
-      for (int64_t holder : holders.value_or(Shape())) first = first && holder >= static_cast<int64_t>(rank);
-      if (first) found_.boxes.push_back({rank, std::move(*from), std::move(*to), std::move(*sizes)});
+      PTHVIEW_ASSIGN(const bool held_before, HeldBefore(piece, static_cast<int64_t>(rank)));
+      if (held_before) continue;
+      if (*left_.boxes == 0) return Fault("the parameters have more slices than any real ones");
+      --*left_.boxes;
+      found_.boxes.push_back({rank, std::move(*from), std::move(*to), std::move(*sizes)});
     }
+    return Ok();
+  }
+
+  Result<bool> HeldBefore(Value piece, int64_t rank) {
+    const Value* locations = file_.Find(piece, "locations");
+    auto holders = locations != nullptr ? file_.values.Items(*locations) : std::nullopt;
+    if (!holders) return false;
+    PTHVIEW_TRY(Spend(holders->size()));
+    return std::ranges::any_of(*holders, [&](Value holder) { return holder.Is(Kind::kInt) && holder.integer < rank; });
+  }
+
+  Status Spend(uint64_t steps) {
+    if (steps > *left_.steps) return Fault("the affine maps have more pieces than any real ones");
+    *left_.steps -= steps;
     return Ok();
   }
 
   DeepSpeedFile& file_;
   Value map_;
   std::span<const Shape> slices_;
+  MapBudget left_;
   SliceBoxes found_;
 };
 
@@ -167,8 +191,9 @@ Result<SliceBoxes> BoxesAlong(std::span<const Shape> slices, int64_t dim,
   return found;
 }
 
-Result<SliceBoxes> BoxesOfAffineMap(DeepSpeedFile& file, Value map, std::span<const Shape> slices) {
-  return AffineReader(file, map, slices).Read();
+Result<SliceBoxes> BoxesOfAffineMap(DeepSpeedFile& file, Value map, std::span<const Shape> slices,
+                                    const MapBudget& left) {
+  return AffineReader(file, map, slices, left).Read();
 }
 
 }  // namespace pthview

@@ -32,10 +32,17 @@ struct SliceBoxes {
 Result<SliceBoxes> BoxesAlong(std::span<const Shape> slices, int64_t dim,
                               const std::vector<std::vector<int64_t>>& widths);
 
+// What the maps of all parameters may take together.
+struct MapBudget {
+  uint64_t* steps;
+  size_t* boxes;
+};
+
 // What an affine map says: {'logical_shape': [...], 'ranks': {rank: {'shard_shape': [...], 'pieces': [{'shape': [...],
 // 'source': [offset, strides], 'dest': [offset, strides], 'locations': [rank], 'scale': float}]}}}. The source is the
-// whole; offsets and strides are in elements. Errors also for maps whose pieces are no boxes, or scaled.
-// Source: deepspeed/checkpoint/affine.py.
-Result<SliceBoxes> BoxesOfAffineMap(DeepSpeedFile& file, pickle::Value map, std::span<const Shape> slices);
+// whole; offsets and strides are in elements. Errors also for maps whose pieces are no boxes, scaled, or do not cover
+// the whole exactly once, and when `left` is used up. Source: deepspeed/checkpoint/affine.py.
+Result<SliceBoxes> BoxesOfAffineMap(DeepSpeedFile& file, pickle::Value map, std::span<const Shape> slices,
+                                    const MapBudget& left);
 
 }  // namespace pthview

@@ -31,11 +31,14 @@ std::optional<int64_t> DeepSpeedFile::Int(Value value) const {
   return value.integer;
 }
 
-std::optional<std::vector<int64_t>> DeepSpeedFile::Ints(Value value) const {
+std::optional<std::vector<int64_t>> DeepSpeedFile::Ints(Value value, size_t most) const {
   value = OnlyArgument(file.tree, value);
   if (!value.Is(Kind::kTuple) && !value.Is(Kind::kList)) return std::nullopt;
+  auto items = file.tree.Sequence(value);
+  if (items.size() > most) return std::nullopt;
   std::vector<int64_t> ints;
-  for (Value item : file.tree.Sequence(value)) {
+  ints.reserve(items.size());
+  for (Value item : items) {
     if (!item.Is(Kind::kInt)) return std::nullopt;
     ints.push_back(item.integer);
   }

@@ -1,6 +1,7 @@
 // A torch file of a DeepSpeed checkpoint: its pickle, and ways to look at it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,8 +30,9 @@ struct DeepSpeedFile {
   const pickle::Value* Find(std::string_view key) { return Find(file.tree.root, key); }
   // An int, or a member of an enum of ints.
   std::optional<int64_t> Int(pickle::Value value) const;
-  // A torch.Size or a plain sequence of ints.
-  std::optional<std::vector<int64_t>> Ints(pickle::Value value) const;
+  // A torch.Size or a plain sequence of ints, of `most` at the most: a pickle may name a long one many times.
+  std::optional<std::vector<int64_t>> Ints(pickle::Value value, size_t most = kMostDimensions) const;
+  static constexpr size_t kMostDimensions = 1024;  // of a shape
 };
 
 Result<std::unique_ptr<DeepSpeedFile>> LoadDeepSpeedFile(ModelBuilder& builder, const std::string& folder,

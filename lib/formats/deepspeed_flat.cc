@@ -13,11 +13,6 @@ void FlatRow::Append(const ByteRange& range) {
   size_ += range.nbytes;
 }
 
-void FlatRow::Append(const FlatRow& row) {
-  for (const ByteRange& range : row.ranges_) Append(range);
-  whole_ = whole_ && row.whole_;
-}
-
 std::vector<ByteRange> FlatRow::Cut(uint64_t from, uint64_t nbytes) const {
   std::vector<ByteRange> pieces;
   if (nbytes == 0 || from >= size_ || nbytes > size_ - from) return pieces;

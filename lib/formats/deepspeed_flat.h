@@ -19,7 +19,6 @@ class FlatRow {
  public:
   // A range whose source is kNone is missing: nothing is found from there on, as it is not known where it ends.
   void Append(const ByteRange& range);
-  void Append(const FlatRow& row);
 
   uint64_t size() const { return size_; }  // in bytes, up to what is missing
   bool whole() const { return whole_; }

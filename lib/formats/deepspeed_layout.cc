@@ -15,6 +15,7 @@ using pickle::Value;
 namespace {
 
 constexpr size_t kMostParts = 10'000;
+constexpr std::string_view kTooManySlices = "the parameters have more slices than any real ones";
 constexpr std::string_view kTooMany = "more patterns and names than can be matched";
 
 Error Fault(std::string clause) { return {.code = ErrorCode::kUnsupported, .message = std::move(clause)}; }
@@ -38,7 +39,9 @@ std::vector<std::vector<int64_t>> Halves(std::span<const Shape> slices) {
 
 }  // namespace
 
-DeepSpeedLayout::DeepSpeedLayout(DeepSpeedFile& file, Value info) : file_(file), info_(info) {
+// A real parameter has a handful of parts.
+DeepSpeedLayout::DeepSpeedLayout(DeepSpeedFile& file, Value info, size_t slices)
+    : file_(file), info_(info), boxes_(100'000 + 8 * slices) {
   constexpr std::pair<List, std::string_view> kKeys[] = {
       {kReplicated, "tp_replicated_parameter_patterns"},
       {kAverage, "parameter_to_average_patterns"},
@@ -58,8 +61,14 @@ DeepSpeedLayout::DeepSpeedLayout(DeepSpeedFile& file, Value info) : file_(file),
   }
   if (const Value* affine = InInfo("affine_map")) {
     const Value* version = file_.Find(*affine, "version");
-    if (version != nullptr && file_.Int(*version) != 1) unreadable_ = "affine_map of another version";
-    if (const Value* maps = file_.Find(*affine, "params")) AddDict(kAffine, *maps);
+    const Value* maps = file_.Find(*affine, "params");
+    if (version != nullptr && file_.Int(*version) != 1) {
+      unreadable_ = "affine_map of another version";
+    } else if (maps != nullptr) {
+      AddDict(kAffine, *maps);
+    } else if (!affine->Is(Kind::kNone)) {
+      unreadable_ = "affine_map without params";
+    }
   }
 }
 
@@ -153,13 +162,17 @@ Result<std::vector<std::vector<int64_t>>> DeepSpeedLayout::PartWidths(size_t fou
     auto parts = file_.values.Items(recorded->second);
     if (parts && parts->size() > kMostParts) return Fault("it has more parts than any real one");
     for (Value part : parts.value_or(std::span<const Value>())) {
-      widths.push_back(file_.Ints(part).value_or(std::vector<int64_t>()));
+      auto by_rank = file_.Ints(part, slices.size());
+      if (!by_rank || by_rank->size() != slices.size()) return Fault("its parts' widths are none");
+      widths.push_back(std::move(*by_rank));
+      if (widths.size() * slices.size() > boxes_) return Fault(std::string(kTooManySlices));
     }
     return widths;
   }
   const Value* version = InInfo("universal_checkpoint_version");
   double number_of_version = 0;
   if (version != nullptr && version->Is(Kind::kFloat)) number_of_version = version->real;
+  if (version != nullptr && version->Is(Kind::kInt)) number_of_version = static_cast<double>(version->integer);
   if (number_of_version >= 0.4) return Fault("how wide its parts are is not recorded");
   // Before: every part in equal slices.
   const Value* shape = file_.Find(means, "shape");
@@ -168,7 +181,7 @@ Result<std::vector<std::vector<int64_t>>> DeepSpeedLayout::PartWidths(size_t fou
   Value spec = (*sizes)[static_cast<size_t>(*dim)];
   auto ranks = static_cast<int64_t>(slices.size());
   std::vector<int64_t> parts;
-  if (auto list = file_.Ints(spec)) {
+  if (auto list = file_.Ints(spec, kMostParts)) {
     parts = std::move(*list);
   } else if (auto count = file_.Int(spec); count && *count > 0 && *count <= int64_t{kMostParts}) {
     int64_t whole = 0;
@@ -181,12 +194,20 @@ Result<std::vector<std::vector<int64_t>>> DeepSpeedLayout::PartWidths(size_t fou
     if (whole % *count != 0) return Fault(fmt::format("{} rows are not {} parts", whole, *count));
     parts.assign(static_cast<size_t>(*count), whole / *count);
   }
-  if (parts.size() > kMostParts) return Fault("it has more parts than any real one");
+  if (parts.size() * slices.size() > boxes_) return Fault(std::string(kTooManySlices));
   for (int64_t size : parts) {
     if (size % ranks != 0) return Fault("its parts are not equally wide on all ranks, and no widths are recorded");
     widths.emplace_back(slices.size(), size / ranks);
   }
   return widths;
+}
+
+Result<SliceBoxes> DeepSpeedLayout::Along(std::span<const Shape> slices, int64_t dim,
+                                          const std::vector<std::vector<int64_t>>& widths) {
+  const size_t count = widths.size() * slices.size();
+  if (count > boxes_) return Fault(std::string(kTooManySlices));
+  boxes_ -= count;
+  return BoxesAlong(slices, dim, widths);
 }
 
 Result<JoinPlan> DeepSpeedLayout::Plan(std::string_view name, std::span<const Shape> slices) {
@@ -199,7 +220,7 @@ Result<JoinPlan> DeepSpeedLayout::Plan(std::string_view name, std::span<const Sh
   auto affine = Find(kAffine, name);
   auto parts = Find(kSubParameters, name);
   if (affine) {
-    PTHVIEW_ASSIGN(plan.parts, BoxesOfAffineMap(file_, values_[*affine].second, slices));
+    PTHVIEW_ASSIGN(plan.parts, BoxesOfAffineMap(file_, values_[*affine].second, slices, {&steps_, &boxes_}));
   } else if (Find(kReplicated, name)) {
     plan.kind = JoinPlan::kReplicated;
   } else if (Find(kUnsupported, name)) {
@@ -207,14 +228,14 @@ Result<JoinPlan> DeepSpeedLayout::Plan(std::string_view name, std::span<const Sh
   } else if (Find(kAverage, name)) {
     plan.kind = JoinPlan::kMean;
   } else if (Find(kTwoHalves, name)) {
-    PTHVIEW_ASSIGN(plan.parts, BoxesAlong(slices, 0, Halves(slices)));
+    PTHVIEW_ASSIGN(plan.parts, Along(slices, 0, Halves(slices)));
   } else if (parts) {
     int64_t dim = 0;
     PTHVIEW_ASSIGN(auto widths, PartWidths(*parts, slices, &dim));
-    PTHVIEW_ASSIGN(plan.parts, BoxesAlong(slices, dim, widths));
+    PTHVIEW_ASSIGN(plan.parts, Along(slices, dim, widths));
   } else {
     size_t dim = Find(kRows, name) ? 1 : 0;
-    PTHVIEW_ASSIGN(plan.parts, BoxesAlong(slices, static_cast<int64_t>(dim), OnePart(slices, dim)));
+    PTHVIEW_ASSIGN(plan.parts, Along(slices, static_cast<int64_t>(dim), OnePart(slices, dim)));
   }
   if (plan.kind != JoinPlan::kBoxes) {
     bool alike = std::all_of(slices.begin(), slices.end(), [&](const Shape& slice) { return slice == slices[0]; });
@@ -226,8 +247,6 @@ Result<JoinPlan> DeepSpeedLayout::Plan(std::string_view name, std::span<const Sh
     plan.padded = !plan.rows;
   }
   if (!unreadable_.empty()) return Fault(fmt::format("this pattern is not understood: {}", unreadable_));
-  if (plan.parts.boxes.size() > boxes_) return Fault("the parameters have more slices than any real ones");
-  boxes_ -= plan.parts.boxes.size();
   return plan;
 }
 

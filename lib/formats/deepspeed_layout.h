@@ -42,8 +42,8 @@ struct JoinPlan {
 
 class DeepSpeedLayout {
  public:
-  // `info` is the dict above, in `file`, which must outlive this.
-  DeepSpeedLayout(DeepSpeedFile& file, pickle::Value info);
+  // `info` is the dict above, in `file`, which must outlive this; all ranks together have `slices` of parameters.
+  DeepSpeedLayout(DeepSpeedFile& file, pickle::Value info, size_t slices);
 
   // How the slices of a parameter, by rank, make the whole. An error says why that cannot be told, as a clause.
   Result<JoinPlan> Plan(std::string_view name, std::span<const Shape> slices);
@@ -80,6 +80,8 @@ class DeepSpeedLayout {
   void Add(List list, pickle::Value pattern, pickle::Value means);
   // The first that matches, as the file lists them. Of several affine maps none is right.
   std::optional<size_t> Find(List list, std::string_view name);
+  // Widths of parts by rank along a dimension, made into boxes when there may be so many.
+  Result<SliceBoxes> Along(std::span<const Shape> slices, int64_t dim, const std::vector<std::vector<int64_t>>& widths);
   Result<std::vector<std::vector<int64_t>>> PartWidths(size_t found, std::span<const Shape> slices, int64_t* dim);
 
   DeepSpeedFile& file_;
@@ -91,7 +93,7 @@ class DeepSpeedLayout {
   // What is left, so that no file takes for ever or fills memory.
   uint64_t steps_ = uint64_t{1} << 28;     // of compiling and matching
   size_t instructions_ = size_t{1} << 20;  // of patterns that are kept, 32 bytes each
-  size_t boxes_ = size_t{2} << 20;         // of parameters that are joined, some 400 bytes each
+  size_t boxes_;                           // of parameters that are joined, some 400 bytes each
 };
 
 }  // namespace pthview

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -45,7 +46,7 @@ class Merger {
       for (size_t i = 0; i < of.parameters.size(); ++i) {
         starts.push_back(at);
         Advance(at, share_.parameters[of.parameters[i]].nbytes);
-        Advance(at, i < of.paddings.size() ? BytesFor(DType::kFloat32, of.paddings[i]).value_or(0) : 0);
+        Advance(at, i < PaddingsOf(of).size() ? BytesFor(DType::kFloat32, PaddingsOf(of)[i]).value_or(0) : 0);
       }
       const FlatRow row = RowOf(group);
       // What is shared out is padded to two elements a rank.
@@ -56,6 +57,10 @@ class Merger {
         parameter.pieces = row.Cut(starts[i], parameter.nbytes);
       }
     }
+  }
+
+  static std::span<const int64_t> PaddingsOf(const DeepSpeedGroup& group) {
+    return group.paddings ? std::span<const int64_t>(*group.paddings) : std::span<const int64_t>();
   }
 
   static void Advance(uint64_t& at, uint64_t nbytes) { at += std::min(nbytes, UINT64_MAX - at); }
@@ -76,7 +81,10 @@ class Merger {
   bool Agrees(size_t group) {
     const DeepSpeedGroup& of = saved_.groups[group];
     bool split = of.partitions != 0 && of.partitions != saved_.ranks;
-    bool padded = of.paddings.empty() || of.paddings.size() == of.parameters.size();
+    if (of.conflict) return false;
+    const std::span<const int64_t> paddings = PaddingsOf(of);
+    bool padded = paddings.empty() || paddings.size() == of.parameters.size();
+    bool negative = std::ranges::any_of(paddings, [](int64_t padding) { return padding < 0; });
     if (split) {
       builder_.Note(Severity::kWarning, "zero-experts", "",
                     fmt::format("the {} parameters of group {}{} are split over {} ranks where others are over {}, as "
@@ -84,10 +92,13 @@ class Merger {
                                 of.parameters.size(), group, saved_.label, of.partitions, saved_.ranks));
     } else if (!padded) {
       builder_.Note(Severity::kError, "zero-share", "",
-                    fmt::format("group {}{} has {} paddings for {} parameters", group, saved_.label, of.paddings.size(),
+                    fmt::format("group {}{} has {} paddings for {} parameters", group, saved_.label, paddings.size(),
                                 of.parameters.size()));
+    } else if (negative) {
+      builder_.Note(Severity::kError, "zero-share", "",
+                    fmt::format("group {}{} has a negative padding", group, saved_.label));
     }
-    return !split && padded;
+    return !split && padded && !negative;
   }
 
   // Stage 3: every rank has its share of every parameter.

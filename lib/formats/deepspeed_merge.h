@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,10 @@
 namespace pthview {
 
 struct DeepSpeedGroup {
-  std::vector<size_t> parameters;  // into DeepSpeedShare::parameters
-  std::vector<int64_t> paddings;   // behind each, in elements; empty: none
-  int64_t partitions = 0;          // ranks that it is shared out over; 0: the file does not say
+  std::vector<size_t> parameters;                // into DeepSpeedShare::parameters
+  std::optional<std::vector<int64_t>> paddings;  // behind each, in elements; empty: none
+  int64_t partitions = 0;                        // ranks that it is shared out over; 0: the file does not say
+  bool conflict = false;                         // the ranks say different things of it
 };
 
 // What the files of the ranks say, of one model-parallel rank.

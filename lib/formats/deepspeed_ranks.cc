@@ -34,10 +34,13 @@ class Joiner {
  public:
   Joiner(ModelBuilder& builder, const std::string& folder, DeepSpeedRanks& ranks, DeepSpeedRows& rows)
       : builder_(builder), folder_(folder), ranks_(ranks), rows_(rows) {
+    size_t slices = 0;
+    for (const auto& [rank, share] : ranks_.shares) slices += share.parameters.size();
     for (auto& [rank, share] : ranks_.shares) {
       const pickle::Value* info = share.model->Find("universal_checkpoint_info");
       if (info == nullptr || !share.model->values.Pairs(*info)) continue;
-      layout_.emplace(*share.model, *info);
+      layout_.emplace(*share.model, *info, slices);
+      layout_rank_ = rank;
       break;
     }
   }
@@ -74,7 +77,14 @@ class Joiner {
     Index part = rows_.Part(StepOf(share.rank));
     for (const DeepSpeedParameter& parameter : share.parameters) rows_.Add(part, parameter);
     for (const auto& [name, tensor] : share.buffers) rows_.AddBuffer(part, name, tensor);
-    for (const auto& [name, original] : share.same_as) rows_.AddSame(StepOf(share.rank), name, original);
+    for (const auto& [name, original] : share.same_as) AddSame(StepOf(share.rank), name, original);
+  }
+
+  void AddSame(const std::string& step, const std::string& name, const std::string& original) {
+    if (rows_.AddSame(step, name, original)) return;
+    builder_.Note(
+        Severity::kError, "zero-shared", EscapeName(name),
+        fmt::format("shared_params says that it is {}, which is not there: it is not listed", EscapeName(original)));
   }
 
   void JoinStage(Shares first, Shares last) {
@@ -103,7 +113,7 @@ class Joiner {
       const DeepSpeedShare& share = at->second;
       for (const auto& [name, tensor] : share.buffers) AddBuffer(share.rank, name, tensor);
       for (const auto& [name, original] : share.same_as) {
-        rows_.AddSame(rows_.Find(whole, original) != nullptr ? "" : StepOf(share.rank), name, original);
+        AddSame(rows_.Find(whole, original) != nullptr ? "" : StepOf(share.rank), name, original);
       }
     }
   }
@@ -130,6 +140,9 @@ class Joiner {
     shapes.reserve(slices.parameters.size());
     for (const DeepSpeedParameter* parameter : slices.parameters) {
       if (parameter->tensor && !parameter->HasData()) return "a rank's tensor has strides, or no data";
+      if (parameter->tensor && !IsPlain(*parameter->tensor)) {
+        return "a rank's tensor is quantised, sparse, or a view that changes values";
+      }
       shapes.push_back(parameter->shape);
     }
     auto plan = layout_->Plan(name, shapes);
@@ -152,6 +165,11 @@ class Joiner {
 
   // The rows that are no padding, or -1: all.
   int64_t RowsOf(const std::string& name, const JoinPlan& plan, const DeepSpeedParameter& joined) {
+    if (plan.rows && (*plan.rows < 0 || (!joined.shape.empty() && *plan.rows > joined.shape[0]))) {
+      builder_.Note(Severity::kWarning, "vocabulary-padding", EscapeName(name),
+                    fmt::format("original_vocab_size is {}, which is no number of its rows: the last may be padding",
+                                *plan.rows));
+    }
     if (plan.padded) {
       builder_.Note(Severity::kWarning, "vocabulary-padding", EscapeName(name),
                     "its last rows may be padding: original_vocab_size is not in the file");
@@ -181,8 +199,8 @@ class Joiner {
     };
     note("mp-joined", joined_,
          fmt::format("{} parameters are joined from the slices of {} tensor-parallel ranks as "
-                     "universal_checkpoint_info says",
-                     joined_, ranks_.tensor_ranks));
+                     "universal_checkpoint_info of {} says (the other ranks' is not compared)",
+                     joined_, ranks_.tensor_ranks, StepOf(layout_rank_)));
     note("mp-replicated", replicated_,
          fmt::format("{} parameters are the same on all tensor-parallel ranks by universal_checkpoint_info: the first "
                      "rank's are listed, the others' are not compared with them",
@@ -205,6 +223,7 @@ class Joiner {
   DeepSpeedRanks& ranks_;
   DeepSpeedRows& rows_;
   std::optional<DeepSpeedLayout> layout_;
+  int layout_rank_ = 0;
   size_t joined_ = 0;
   size_t replicated_ = 0;
   size_t means_ = 0;
@@ -250,13 +269,13 @@ void ListDeepSpeedRanks(ModelBuilder& builder, const std::string& folder, DeepSp
   Joiner(builder, folder, ranks, rows).Run();
 }
 
-std::set<std::string, std::less<>> NamesOf(const DeepSpeedRanks& ranks) {
-  std::set<std::string, std::less<>> names;
+std::set<std::pair<std::string, Shape>> NamesAndShapesOf(const DeepSpeedRanks& ranks) {
+  std::set<std::pair<std::string, Shape>> all;
   for (const auto& [rank, share] : ranks.shares) {
-    for (const DeepSpeedParameter& parameter : share.parameters) names.insert(parameter.name);
-    for (const auto& [name, tensor] : share.buffers) names.insert(name);
+    for (const DeepSpeedParameter& parameter : share.parameters) all.emplace(parameter.name, parameter.shape);
+    for (const auto& [name, tensor] : share.buffers) all.emplace(name, Shape(tensor.shape.begin(), tensor.shape.end()));
   }
-  return names;
+  return all;
 }
 
 }  // namespace pthview

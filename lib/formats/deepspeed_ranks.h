@@ -5,8 +5,10 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "lib/base/result.h"
+#include "lib/formats/deepspeed_boxes.h"
 #include "lib/formats/deepspeed_files.h"
 #include "lib/formats/deepspeed_rows.h"
 #include "lib/formats/deepspeed_shares.h"
@@ -27,7 +29,7 @@ Result<DeepSpeedRanks> ReadDeepSpeedRanks(ModelBuilder& builder, const DeepSpeed
 // (deepspeed_layout.h), else each rank's in a part `mp_rank_<m>` of its own. Findings tell which, and why.
 void ListDeepSpeedRanks(ModelBuilder& builder, const std::string& folder, DeepSpeedRanks& ranks, DeepSpeedRows& rows);
 
-// The names of all parameters and buffers, joined or not.
-std::set<std::string, std::less<>> NamesOf(const DeepSpeedRanks& ranks);
+// Of all parameters and buffers, as each rank has them.
+std::set<std::pair<std::string, Shape>> NamesAndShapesOf(const DeepSpeedRanks& ranks);
 
 }  // namespace pthview

@@ -70,15 +70,17 @@ void DeepSpeedRows::AddBuffer(Index part, const std::string& name, const Tensor&
   AddRow(part, name, tensor, TensorKind::kBuffer);
 }
 
-void DeepSpeedRows::AddSame(std::string_view step, const std::string& name, const std::string& original) {
+bool DeepSpeedRows::AddSame(std::string_view step, const std::string& name, const std::string& original) {
   auto known = parts_.find(step);
-  if (known == parts_.end()) return;
+  if (known == parts_.end()) return false;
   const Index part = known->second;
   auto found = rows_.find(std::pair(part, original));
-  if (found == rows_.end() || rows_.contains(std::pair(part, name))) return;
+  if (found == rows_.end()) return false;
+  if (rows_.contains(std::pair(part, name))) return true;
   Tensor tensor = builder_.model().tensors[found->second];
   tensor.same_as = found->second;
   AddRow(part, name, tensor, TensorKind::kParameter);
+  return true;
 }
 
 void DeepSpeedRows::AddPlain(DeepSpeedFile& file, std::string_view key) {

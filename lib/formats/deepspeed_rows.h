@@ -24,8 +24,8 @@ class DeepSpeedRows {
   // One whose bytes `source` gives (null: no data); only the first `rows` rows count, unless that is negative.
   void Add(Index part, const DeepSpeedParameter& parameter, std::unique_ptr<ByteSource> source, int64_t rows);
   void AddBuffer(Index part, const std::string& name, const Tensor& tensor);
-  // `name` is the same as `original`, if that is in the part of this path.
-  void AddSame(std::string_view step, const std::string& name, const std::string& original);
+  // `name` is the same as `original`, if that is in the part of this path; false when it is not.
+  bool AddSame(std::string_view step, const std::string& name, const std::string& original);
   void AddPlain(DeepSpeedFile& file, std::string_view key);
 
   // Null when there is none; valid until the next Add.

@@ -15,6 +15,7 @@
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
 #include "lib/formats/deepspeed_merge.h"
+#include "lib/formats/work_budget.h"
 
 namespace pthview {
 
@@ -50,11 +51,12 @@ class Reader {
     }
     PTHVIEW_ASSIGN(share_.model, Load(of_rank_.model.begin()->second));
     if (of_rank_.optimizer.empty()) {
-      share_.stage = 0;
+      share_.shared_out = false;
       share_.data_ranks = 1;
       ReadDeepSpeedModule(builder_, files_, share_);
       return std::move(share_);
     }
+    budget_.emplace(share_.model->file.tree.end);
     PTHVIEW_TRY(ReadShapes());
     PTHVIEW_TRY(ReadRanks());
     MergeDeepSpeedShares(builder_, saved_, share_);
@@ -75,6 +77,13 @@ class Reader {
       auto shape = share_.model->Ints(size);
       auto numel = shape ? CheckedNumel(*shape) : std::nullopt;
       auto nbytes = numel ? BytesFor(DType::kFloat32, *numel) : std::nullopt;
+      // A pickle may name one dict many times.
+      if (name.IsText() && nbytes && !budget_->Take(name.Text().size() + 8 * shape->size() + 64)) {
+        return Error{.code = ErrorCode::kLimit,
+                     .message = fmt::format("param_shapes names parameters again and again: more than the {} bytes of "
+                                            "names and sizes that are allowed (8 times its pickle's size and 4 MB)",
+                                            budget_->total())};
+      }
       if (!name.IsText() || !nbytes) {
         return Error{.code = ErrorCode::kCorrupt, .message = "param_shapes holds something else than names and sizes"};
       }
@@ -115,12 +124,18 @@ class Reader {
       DeepSpeedFile& file = **loaded;
       const Value* state = file.Find("optimizer_state_dict");
       if (state == nullptr) continue;
-      if (const Value* stage = file.Find(*state, "zero_stage")) share_.stage = StageOf(file, *stage);
+      if (!TakeStage(file, *state, name)) continue;
       partitions = std::max(partitions, ReadPartitions(file, *state));
       ReadPaddings(file, *state);
       ReadPartitionGroups(file, *state);
       const char* key = share_.stage == 3 ? "fp32_flat_groups" : "single_partition_of_fp32_groups";
       if (const Value* groups = file.Find(*state, key)) ReadFlat(file, rank, *groups);
+    }
+    if (conflict_) {
+      builder_.Note(Severity::kError, "zero-share", "",
+                    fmt::format("the ranks{} say different paddings or numbers of ranks of a group: its parameters "
+                                "have no data here",
+                                saved_.label));
     }
     if (saved_.flat.empty()) {
       return Error{.code = ErrorCode::kCorrupt, .message = "no rank has a share of the float32 weights"};
@@ -143,9 +158,9 @@ class Reader {
     const Value* count = file.Find(state, "partition_count");
     if (count == nullptr) return 0;
     if (count->Is(Kind::kInt)) return count->integer;
-    auto list = file.Ints(*count);
+    auto list = file.Ints(*count, kMostGroups);
     if (!list || list->empty()) return 0;
-    for (size_t i = 0; i < std::min(list->size(), saved_.groups.size()); ++i) saved_.groups[i].partitions = (*list)[i];
+    for (size_t i = 0; i < std::min(list->size(), saved_.groups.size()); ++i) SetPartitions(i, (*list)[i]);
     return *std::max_element(list->begin(), list->end());
   }
 
@@ -155,7 +170,7 @@ class Reader {
     auto items = groups != nullptr ? file.values.Items(*groups) : std::nullopt;
     for (size_t i = 0; items && i < std::min(items->size(), saved_.groups.size()); ++i) {
       const Value* count = file.Find((*items)[i], "partition_count");
-      if (count != nullptr && count->Is(Kind::kInt)) saved_.groups[i].partitions = count->integer;
+      if (count != nullptr && count->Is(Kind::kInt)) SetPartitions(i, count->integer);
     }
   }
 
@@ -164,8 +179,36 @@ class Reader {
     auto groups = paddings != nullptr ? file.values.Items(*paddings) : std::nullopt;
     if (!groups) return;
     for (size_t i = 0; i < std::min(groups->size(), saved_.groups.size()); ++i) {
-      if (auto list = file.Ints((*groups)[i])) saved_.groups[i].paddings = std::move(*list);
+      DeepSpeedGroup& of = saved_.groups[i];
+      auto list = file.Ints((*groups)[i], of.parameters.size() + 1);  // one more shows that they do not fit
+      if (!list) continue;
+      if (!of.paddings) {
+        of.paddings = std::move(*list);
+      } else if (*of.paddings != *list) {
+        of.conflict = conflict_ = true;
+      }
     }
+  }
+
+  // What one rank says, and another may say differently.
+  void SetPartitions(size_t group, int64_t partitions) {
+    DeepSpeedGroup& of = saved_.groups[group];
+    if (of.partitions != 0 && of.partitions != partitions) of.conflict = conflict_ = true;
+    of.partitions = partitions;
+  }
+
+  // False for a rank that was saved by another stage than the first: its share is cut otherwise.
+  bool TakeStage(DeepSpeedFile& file, Value state, const std::string& name) {
+    const Value* stage = file.Find(state, "zero_stage");
+    if (stage == nullptr) return true;
+    const int number = StageOf(file, *stage);
+    if (!stage_known_) share_.stage = number;
+    stage_known_ = true;
+    if (number == share_.stage) return true;
+    builder_.Note(Severity::kError, "zero-share", EscapeName(name),
+                  fmt::format("it says ZeRO stage {}, and ranks before it stage {}: its share is not used", number,
+                              share_.stage));
+    return false;
   }
 
   // The flat tensors of one rank, one a group.
@@ -177,7 +220,9 @@ class Reader {
       auto tensor = file.tensors.Read(item, "fp32");
       std::optional<ByteRange> range;
       const bool floats = tensor && tensor->dtype == DType::kFloat32;
-      if (floats) range = tensor->numel == 0 ? ByteRange{.source = 0} : ContiguousRange(builder_.model(), *tensor);
+      if (floats && tensor->data == DataState::kPresent) {
+        range = tensor->numel == 0 ? ByteRange{.source = 0} : ContiguousRange(builder_.model(), *tensor);
+      }
       if (!range) {
         builder_.Note(Severity::kError, "zero-share", "",
                       fmt::format("a share of rank {}{} is no flat float32 tensor with data", rank, saved_.label));
@@ -187,12 +232,16 @@ class Reader {
   }
 
   static constexpr int64_t kMaxRanks = 100'000;
+  static constexpr size_t kMostGroups = 100'000;
 
   ModelBuilder& builder_;
   const DeepSpeedFiles& files_;
   const DeepSpeedRankFiles& of_rank_;
   DeepSpeedShare share_;
   DeepSpeedSaved saved_;
+  std::optional<WorkBudget> budget_;  // for names and sizes of parameters
+  bool stage_known_ = false;
+  bool conflict_ = false;
 };
 
 }  // namespace

@@ -19,24 +19,31 @@
 
 namespace pthview {
 
-// Its elements are row-major in `pieces` or in `shares`; there is no data when both are empty.
+// Its elements are row-major in `pieces` or in `shares`; there is no data when both are empty, unless it is empty.
 struct DeepSpeedParameter {
   std::string name;
   std::vector<int64_t> shape;
   DType dtype = DType::kFloat32;
   uint64_t nbytes = 0;                       // of all elements
+  bool lost = false;                         // not whole in the files, or what the files say of it cannot be
   std::vector<ByteRange> pieces;             // in a row
   std::shared_ptr<const FlatShares> shares;  // from `at` on, `share` bytes a rank
   uint64_t at = 0;
   uint64_t share = 0;
   std::optional<Tensor> tensor;  // one that a file has as it is; not yet in a table. With strides it has no pieces.
 
-  bool HasData() const { return !pieces.empty() || shares != nullptr || nbytes == 0; }
+  bool HasData() const { return !lost && (!pieces.empty() || shares != nullptr || nbytes == 0); }
 };
 
+// Whether the bytes of a tensor say all of it: what is quantised, sparse, or a conjugated or negated view is more.
+inline bool IsPlain(const Tensor& tensor) {
+  return tensor.layout == Layout::kDense && tensor.quantization == kNone && !tensor.conj && !tensor.neg;
+}
+
 struct DeepSpeedShare {
-  int rank = 0;                          // model-parallel
-  int stage = 2;                         // 0: nothing is shared out, the parameters are the module's own
+  int rank = 0;  // model-parallel
+  int stage = 2;
+  bool shared_out = true;                // false: the parameters are the module's own
   size_t data_ranks = 0;                 // that have a share of the weights
   std::unique_ptr<DeepSpeedFile> model;  // the first model states
   std::vector<DeepSpeedParameter> parameters;

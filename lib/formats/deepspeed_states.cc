@@ -63,28 +63,31 @@ class States {
     const Value* shapes = model_.Find("frozen_param_shapes");
     auto pairs = shapes != nullptr ? model_.values.Pairs(*shapes) : std::nullopt;
     if (!pairs || pairs->empty()) return;
-    size_t first = share_.parameters.size();
+    const size_t first = share_.parameters.size();
+    std::unordered_map<std::string_view, size_t, TextHash> by_name;  // of share_.parameters
     for (const auto& [name, size] : *pairs) {
       auto shape = model_.Ints(size);
       if (!name.IsText() || !shape || !CheckedNumel(*shape)) {
         builder_.Note(Severity::kError, "zero-frozen", "", "frozen_param_shapes holds something else than sizes");
         continue;
       }
-      share_.parameters.push_back({.name = std::string(name.Text()), .shape = std::move(*shape)});
+      by_name.emplace(name.Text(), share_.parameters.size());
+      share_.parameters.push_back({.name = std::string(name.Text()), .shape = std::move(*shape), .lost = true});
     }
-    AddFragments(model_, first);
+    std::vector<std::vector<Tensor>> fragments(share_.parameters.size() - first);
+    AddFragments(model_, by_name, first, fragments);
     if (share_.stage == 3) {
       const auto& names = files_.ranks.at(share_.rank).model;
       for (auto at = std::next(names.begin()); at != names.end(); ++at) {
         auto file = LoadDeepSpeedFile(builder_, files_.folder, at->second);
         if (file) {
-          AddFragments(**file, first);
+          AddFragments(**file, by_name, first, fragments);
         } else {
           builder_.Note(Severity::kError, "shard-broken", EscapeName(at->second), file.error().message);
         }
       }
     }
-    for (size_t i = first; i < share_.parameters.size(); ++i) Finish(share_.parameters[i]);
+    for (size_t i = 0; i < fragments.size(); ++i) Assemble(share_.parameters[first + i], fragments[i]);
   }
 
   // As it stands in the file, so that strides stay what they are.
@@ -94,6 +97,7 @@ class States {
     parameter.shape.assign(tensor.shape.begin(), tensor.shape.end());
     parameter.tensor = tensor;
     parameter.nbytes = BytesFor(tensor.dtype, tensor.numel).value_or(0);
+    parameter.lost = tensor.data != DataState::kPresent;
     auto range = ContiguousRange(builder_.model(), tensor);
     if (range && range->nbytes > 0) parameter.pieces.push_back(*range);
   }
@@ -102,18 +106,6 @@ class States {
     std::string path;
     AppendTextKey(path, name);
     return model_.tensors.Read(value, path);
-  }
-
-  // By name, as looking one up among the pairs takes as long as there are pairs.
-  using ByName = std::unordered_map<std::string_view, Value, TextHash>;
-  static ByName Named(DeepSpeedFile& file, const Value* dict) {
-    ByName named;
-    auto pairs = dict != nullptr ? file.values.Pairs(*dict) : std::nullopt;
-    if (!pairs) return named;
-    for (const auto& [name, value] : *pairs) {
-      if (name.IsText()) named.emplace(name.Text(), value);
-    }
-    return named;
   }
 
   std::unordered_set<std::string_view, TextHash> BufferNames() {
@@ -127,32 +119,43 @@ class States {
     return found;
   }
 
-  void AddFragments(DeepSpeedFile& file, size_t first) {
-    const ByName fragments = Named(file, file.Find("frozen_param_fragments"));
-    for (size_t i = first; i < share_.parameters.size(); ++i) {
-      DeepSpeedParameter& parameter = share_.parameters[i];
-      auto value = fragments.find(parameter.name);
-      if (value == fragments.end()) continue;
-      auto tensor = file.tensors.Read(value->second, EscapeName(parameter.name));
-      if (!tensor) continue;
-      bool first_piece = parameter.pieces.empty();
-      if (first_piece) parameter.dtype = tensor->dtype;
-      auto range = ContiguousRange(builder_.model(), *tensor);
-      if (range && tensor->dtype == parameter.dtype) parameter.pieces.push_back(*range);
+  void AddFragments(DeepSpeedFile& file, const std::unordered_map<std::string_view, size_t, TextHash>& by_name,
+                    size_t first, std::vector<std::vector<Tensor>>& fragments) {
+    const Value* dict = file.Find("frozen_param_fragments");
+    auto pairs = dict != nullptr ? file.values.Pairs(*dict) : std::nullopt;
+    if (!pairs) return;
+    for (const auto& [name, value] : *pairs) {
+      if (!name.IsText()) continue;
+      auto found = by_name.find(name.Text());
+      if (found == by_name.end()) continue;
+      if (auto tensor = file.tensors.Read(value, EscapeName(name.Text()))) {
+        fragments[found->second - first].push_back(*tensor);
+      }
     }
   }
 
-  // Fragments in a row, without the padding behind the last.
-  void Finish(DeepSpeedParameter& parameter) {
-    auto numel = CheckedNumel(parameter.shape).value_or(0);
-    parameter.nbytes = BytesFor(parameter.dtype, numel).value_or(0);
-    bool whole = share_.stage != 3 || static_cast<int64_t>(parameter.pieces.size()) == ranks_;
+  // Fragments in a row, without the padding behind the last; or the whole.
+  void Assemble(DeepSpeedParameter& parameter, const std::vector<Tensor>& fragments) {
+    const int64_t numel = CheckedNumel(parameter.shape).value_or(0);
+    const bool whole = share_.stage != 3;
+    const int64_t ranks = whole ? 1 : ranks_;
+    const int64_t each = numel / ranks + (numel % ranks != 0);
+    bool good = static_cast<int64_t>(fragments.size()) == ranks;
     FlatRow row;
-    for (const ByteRange& piece : parameter.pieces) row.Append(piece);
-    parameter.pieces = whole ? row.Cut(0, parameter.nbytes) : std::vector<ByteRange>();
-    if (!parameter.pieces.empty() || numel == 0) return;
+    for (const Tensor& fragment : fragments) {
+      auto range = ContiguousRange(builder_.model(), fragment);
+      good = good && fragment.dtype == fragments[0].dtype && IsPlain(fragment) && fragment.numel == each &&
+             (each == 0 || range) && (!whole || std::ranges::equal(fragment.shape, parameter.shape));
+      if (good && range) row.Append(*range);
+    }
+    if (!fragments.empty()) parameter.dtype = fragments[0].dtype;
+    const auto nbytes = BytesFor(parameter.dtype, numel);
+    if (good && nbytes) parameter.pieces = row.Cut(0, *nbytes);
+    parameter.nbytes = nbytes.value_or(0);
+    parameter.lost = !good || !nbytes || (*nbytes > 0 && parameter.pieces.empty());
+    if (!parameter.lost) return;
     builder_.Note(Severity::kError, "zero-frozen", EscapeName(parameter.name),
-                  "a frozen parameter whose values are not in the files, or not whole");
+                  "a frozen parameter whose values are not in the files, not whole, or not of its shape");
   }
 
   // Buffers are not shared out: the module's own state has them.
@@ -163,7 +166,12 @@ class States {
     if (names.empty() || !pairs) return;
     for (const auto& [name, value] : *pairs) {
       if (!name.IsText() || !names.contains(name.Text())) continue;
-      if (auto tensor = ReadTensor(name.Text(), value)) share_.buffers.emplace_back(name.Text(), *tensor);
+      if (auto tensor = ReadTensor(name.Text(), value)) {
+        share_.buffers.emplace_back(name.Text(), *tensor);
+      } else {
+        builder_.Note(Severity::kError, "zero-buffer", EscapeName(name.Text()),
+                      "buffer_names has it, and in the module it is no tensor: it is not listed");
+      }
     }
   }
 

@@ -47,7 +47,8 @@ struct Format {
 std::span<const Format* const> Formats();
 
 // Formats from elsewhere (plug-ins): asked in the order they were added, when no row of the table matches. nullopt: not
-// mine; the context must then be as it was. The model's `format` is the provider's to set.
+// mine; kUnrecognized: nobody can, unless a weak row can. The context must then be as it was. The model's `format` is
+// the provider's to set.
 using FormatProvider = std::function<std::optional<Result<Model>>(OpenContext& context, const OpenOptions& options)>;
 // For main, before anything is opened.
 void AddFormatProvider(FormatProvider provider);

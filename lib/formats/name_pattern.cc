@@ -293,11 +293,13 @@ std::optional<bool> NamePattern::MatchesStart(std::string_view name, uint64_t& s
   std::vector<uint32_t> states;
   std::vector<uint32_t> next;
   std::vector<size_t> seen(program_.size());  // the place in the name, plus one, at which a state was added
-  // Most patterns end at the first letters, so what they really take is counted.
-  uint64_t taken = program_.size() / 64 + Follow(0, 0, name.size(), states, seen);
-  for (size_t at = 0; !states.empty(); ++at) {
+  // Most patterns end at the first letters, so what they really take is counted. The memory for it is more than that.
+  constexpr uint64_t kStepsOfACall = 64;
+  uint64_t taken = kStepsOfACall + program_.size() / 64 + Follow(0, 0, name.size(), states, seen);
+  for (size_t at = 0;; ++at) {
     if (taken > steps) return std::nullopt;
     steps -= std::exchange(taken, 0);
+    if (states.empty()) return false;
     next.clear();
     for (uint32_t state : states) {
       const Instruction& instruction = program_[state];
@@ -309,7 +311,6 @@ std::optional<bool> NamePattern::MatchesStart(std::string_view name, uint64_t& s
     }
     states.swap(next);
   }
-  return false;
 }
 
 std::optional<std::string> NamePattern::OnlyName() const {

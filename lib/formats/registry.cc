@@ -60,7 +60,11 @@ Result<Model> OpenContextOf(OpenContext context, const OpenOptions& options) {
     for (const FormatProvider& provider : Providers()) {
       auto model = provider(context, options);
       if (!model) continue;
-      if (!*model) return std::move(*model).error().In(path);
+      if (!*model) {
+        Error error = std::move(*model).error();
+        if (error.code == ErrorCode::kUnrecognized && best != nullptr && context.source != nullptr) continue;
+        return std::move(error).In(path);
+      }
       (*model)->file = path;
       return std::move(*model);
     }

@@ -19,8 +19,10 @@ struct StitchBox {
 };
 
 // What is wrong with boxes that do not cover a tensor of `shape` exactly once, as a clause ("..."); nullopt when they
-// do.
-std::optional<std::string> CoverFault(const std::vector<int64_t>& shape, const std::vector<StitchBox>& boxes);
+// do. Boxes that begin side by side are compared pair by pair, each pair being one of `steps`: a fault when these are
+// used up.
+std::optional<std::string> CoverFault(const std::vector<int64_t>& shape, const std::vector<StitchBox>& boxes,
+                                      uint64_t* steps);
 
 // The elements of the whole tensor row-major. `boxes` cover it (CoverFault); nothing is read from them before ReadAt.
 // `item_size` is that of an element, in bytes.

@@ -38,13 +38,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   pthview::Findings findings;
   auto metadata = pthview::ReadDcpMetadata(std::move(*tree), &findings);
   if (!metadata) return 0;
+  uint64_t steps = 20'000'000;
   for (pthview::DcpTensor& tensor : metadata->tensors) {
     std::vector<pthview::StitchBox> boxes;
     for (pthview::DcpChunk& chunk : tensor.chunks) {
       uint64_t numel = static_cast<uint64_t>(pthview::CheckedNumel(chunk.sizes).value_or(0));
       boxes.push_back({chunk.offsets, chunk.sizes, std::make_unique<Zeros>(numel)});
     }
-    if (pthview::CoverFault(tensor.shape, boxes)) continue;
+    if (pthview::CoverFault(tensor.shape, boxes, &steps)) continue;
     auto whole = pthview::Stitch("fuzz", tensor.shape, 1, std::move(boxes));
     std::vector<std::byte> some(std::min<uint64_t>(whole->size(), 4096));
     if (!whole->ReadAt(0, some) || !whole->ReadAt(whole->size() - some.size(), some)) std::abort();

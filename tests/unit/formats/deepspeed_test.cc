@@ -34,7 +34,7 @@ TEST_F(DeepSpeed, JoinsAsTheFileSays) {
   EXPECT_EQ(Describe(model, "b"), "float32[2, 2] 2.0 12.0 3.0 13.0");
   EXPECT_EQ(Describe(model, "m"), "float32[1] 9.0");
   EXPECT_EQ(Describe(model, "r"), "float32[1] 5.0");
-  EXPECT_THAT(CodesOf(model), testing::UnorderedElementsAre("mp-joined", "mp-mean", "mp-replicated"));
+  EXPECT_THAT(CodesOf(model), testing::UnorderedElementsAre("mp-joined", "mp-mean", "mp-replicated", "zero-optimizer"));
 }
 
 // Each says why `a` is not joined; both ranks' shares are there all the same.
@@ -115,23 +115,24 @@ TEST_F(DeepSpeed, VocabularyPadding) {
   struct {
     Pairs info;
     const char* expected;
+    const char* said;
   } const cases[] = {
-      {{{"original_vocab_size", Int(3)}}, "float32[3, 1] 0.0 1.0 4.0"},
-      {{{"original_vocab_size", Int(-1)}}, "float32[4, 1] 0.0 1.0 4.0 5.0"},
-      {{{"original_vocab_size", Int(9)}}, "float32[4, 1] 0.0 1.0 4.0 5.0"},
-      {{}, "float32[4, 1] 0.0 1.0 4.0 5.0"},
+      {{{"original_vocab_size", Int(3)}}, "float32[3, 1] 0.0 1.0 4.0", "of 4 rows the last 1 are padding"},
+      {{{"original_vocab_size", Int(-1)}}, "float32[4, 1] 0.0 1.0 4.0 5.0", "is -1, which is no number of its rows"},
+      {{{"original_vocab_size", Int(9)}}, "float32[4, 1] 0.0 1.0 4.0 5.0", "is 9, which is no number of its rows"},
+      {{}, "float32[4, 1] 0.0 1.0 4.0 5.0", "original_vocab_size is not in the file"},
   };
   for (const auto& c : cases) {
     Pairs info = c.info;
     info.emplace_back("vocabulary_parameter_patterns", Texts({"a"}));
     Rank("00", {{"a", {2, 1}}}, 0, Info(info));
     Rank("01", {{"a", {2, 1}}}, 4, Info(info));
-    EXPECT_EQ(Describe(Open(), "a"), c.expected);
+    Model model = Open();
+    EXPECT_EQ(Describe(model, "a"), c.expected);
+    EXPECT_THAT(model.findings, Contains(testing::Field(&Finding::text, testing::HasSubstr(c.said))));
   }
 }
 
-// Where a rank's later tensors begin is not known without it.
-// As deepspeed's own zero_to_fp32 refuses them.
 TEST_F(DeepSpeed, ANameThatARankHasTwiceIsNotTakenForTwoRanks) {
   Rank("00", {{"a", {1}}, {"a", {1}}}, 1, Info({}));
   Rank("01", {{"b", {1}}}, 2, Info({}));
@@ -166,8 +167,6 @@ TEST_F(DeepSpeed, PatternsThatWouldFillMemoryAreNotKept) {
   EXPECT_EQ(FindTensor(model, "a"), nullptr);
   EXPECT_THAT(model.findings, Contains(testing::Field(&Finding::text, testing::HasSubstr("than can be matched"))));
 }
-
-// Real ones have more ranks than a process may have files open.
 
 }  // namespace
 }  // namespace pthview

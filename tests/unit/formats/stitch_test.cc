@@ -46,13 +46,15 @@ std::vector<StitchBox> Grid(const std::vector<int64_t>& shape, const std::vector
   return boxes;
 }
 
+uint64_t steps = 1000;
+
 TEST(Stitch, GivesTheSameBytesWhereverOneReads) {
   for (const auto& [shape, step] : std::vector<std::pair<std::vector<int64_t>, std::vector<int64_t>>>{
            {{10, 4}, {3, 4}}, {{10, 4}, {10, 3}}, {{5, 6, 7}, {2, 4, 3}}, {{7}, {2}}, {{3, 1, 5}, {1, 1, 5}}}) {
     std::vector<StitchBox> boxes = Grid(shape, step);
     for (StitchBox& box : boxes) box.bytes = BoxBytes(shape, box);
     std::reverse(boxes.begin(), boxes.end());
-    ASSERT_EQ(CoverFault(shape, boxes), std::nullopt);
+    ASSERT_EQ(CoverFault(shape, boxes, &steps), std::nullopt);
     auto source = Stitch("whole", shape, 2, std::move(boxes));
     std::vector<std::byte> expected;
     for (uint64_t i = 0; i < source->size() / 2; ++i) {
@@ -76,7 +78,7 @@ TEST(Stitch, GivesTheSameBytesWhereverOneReads) {
 TEST(Stitch, AScalarIsOneBox) {
   std::vector<StitchBox> boxes;
   boxes.push_back({{}, {}, OpenMemory("box", std::vector<std::byte>(2, std::byte{7}))});
-  ASSERT_EQ(CoverFault({}, boxes), std::nullopt);
+  ASSERT_EQ(CoverFault({}, boxes, &steps), std::nullopt);
   EXPECT_THAT(*Stitch("whole", {}, 2, std::move(boxes))->Read(0, 2), testing::Each(std::byte{7}));
 }
 
@@ -84,7 +86,7 @@ TEST(Stitch, SaysWhatIsWrongWithTheBoxes) {
   auto fault = [](std::vector<std::pair<std::vector<int64_t>, std::vector<int64_t>>> rows) {
     std::vector<StitchBox> boxes;
     for (auto& [offsets, sizes] : rows) boxes.push_back({offsets, sizes, nullptr});
-    return CoverFault({4, 4}, boxes).value_or("");
+    return CoverFault({4, 4}, boxes, &steps).value_or("");
   };
   EXPECT_EQ(fault({{{0, 0}, {2, 4}}, {{2, 0}, {2, 4}}}), "");
   EXPECT_THAT(fault({{{0, 0}, {2, 4}}}), testing::HasSubstr("leave"));
@@ -94,6 +96,9 @@ TEST(Stitch, SaysWhatIsWrongWithTheBoxes) {
   EXPECT_THAT(fault({{{-1, 0}, {2, 4}}, {{2, 0}, {2, 4}}}), testing::HasSubstr("outside"));
   EXPECT_THAT(fault({{{0, INT64_MAX}, {2, 4}}}), testing::HasSubstr("outside"));
   EXPECT_THAT(fault({{{0}, {16}}}), testing::HasSubstr("dimensions"));
+  steps = 5;  // of the six pairs of columns
+  EXPECT_THAT(fault({{{0, 0}, {4, 1}}, {{0, 1}, {4, 1}}, {{0, 2}, {4, 1}}, {{0, 3}, {4, 1}}}),
+              testing::HasSubstr("than can be compared"));
 }
 
 TEST(Pieces, AreReadInARow) {
