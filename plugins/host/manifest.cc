@@ -139,7 +139,7 @@ int Manifest::Match(std::span<const std::byte> head, std::string_view path) cons
       if (rule.offset > head.size() || rule.magic.size() > head.size() - rule.offset) continue;
       if (std::memcmp(head.data() + rule.offset, rule.magic.data(), rule.magic.size()) != 0) continue;
     }
-    best = std::max(best, rule.magic.empty() ? 1 : 2);
+    best = std::max(best, rule.magic.empty() ? 1 : kByContent);
   }
   return best;
 }

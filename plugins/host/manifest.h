@@ -48,8 +48,9 @@ struct Manifest {
   Limits limits;
 
   bool Has(PluginKind kind) const;
-  // How sure the best rule is that a file with this beginning and path is meant: 2 by content, 1 by extension alone,
-  // 0 not at all.
+  static constexpr int kByContent = 2;
+  // How sure the best rule is that a file with this beginning and path is meant: kByContent, 1 by extension alone, 0
+  // not at all.
   int Match(std::span<const std::byte> head, std::string_view path) const;
 };
 

@@ -125,11 +125,26 @@ Result<Model> OpenWith(const Plugin& plugin, const std::string& path, uint64_t s
   return model;
 }
 
+// Whose file it would be, if it were a file of its own.
+std::optional<Result<Model>> Decline(const OpenContext& context) {
+  for (const Plugin& plugin : FindPlugins(SearchPath())) {
+    if (!plugin.problem.empty() || !plugin.manifest.Has(PluginKind::kFormat)) continue;
+    if (plugin.manifest.Match(context.head, context.path) < Manifest::kByContent) continue;
+    return Result<Model>(Error{
+        .code = ErrorCode::kUnrecognized,
+        .message = fmt::format("it looks like {}, which the plug-in {} reads, but plug-ins are given only files of "
+                               "their own on this machine: no streams, addresses or insides of other files",
+                               plugin.manifest.text, plugin.manifest.name),
+        .hint = "unpack or save it to a file first"});
+  }
+  return std::nullopt;
+}
+
 std::optional<Result<Model>> Open(OpenContext& context, const OpenOptions& options) {
-  if (context.source == nullptr || context.depth > 0) return std::nullopt;
+  if (context.source == nullptr) return std::nullopt;
   const std::string path = context.source->real_path();
   const uint64_t size = context.source->size();
-  if (path.empty()) return std::nullopt;
+  if (context.depth > 0 || path.empty()) return Decline(context);
   struct Candidate {
     int score;
     const Plugin* plugin;

@@ -6,6 +6,7 @@ each must end in a clean error (exit code 2, one message, nothing on standard ou
 """
 import argparse
 import ctypes
+import gzip
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import textwrap
 import time
@@ -157,6 +159,21 @@ class Gguf(Case):
             done = self.run_pthview("info", self.file)
             self.assertIn(done.returncode, (0, 2))
             self.assertNotIn("ended with exit code", done.stderr)
+
+    def test_not_a_file_of_its_own(self):
+        """Plug-ins are told of files; what is none says so, and not that it is unknown."""
+        data = self.file.read_bytes()
+        (self.folder / "packed.gz").write_bytes(gzip.compress(data))
+        for arguments, given in ((["list", "packed.gz"], None), (["list", "-"], data)):
+            done = subprocess.run([OPTIONS.pthview, *arguments], input=given, capture_output=True, timeout=60,
+                                  check=False, env=self.environment(), cwd=self.folder)
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(done.stderr.decode(), r"plug-in gguf reads, but plug-ins are given only files of their own")
+            self.assertIn("\n  try: unpack", done.stderr.decode())
+        with tarfile.open(self.folder / "bag.tar", "w") as bag:
+            bag.add(self.file, "model.gguf")
+        done = self.run_pthview("list", "bag.tar")
+        self.assertIn("without a checkpoint in it", done.stderr)
 
     def test_serve(self):
         with subprocess.Popen([OPTIONS.pthview, "serve", "--no-open", "--quiet", str(self.file)], text=True,
