@@ -467,6 +467,14 @@ class Ending(unittest.TestCase):
             with self.assertRaises(RuntimeError):
                 Server(*arguments)
 
+    def test_errors_look_like_those_of_other_verbs(self):
+        for arguments, wanted in ((["--port", "x", OPTIONS.fixture], "pthview: --port takes .*\n  try: see `pthview"),
+                                  (["/nowhere.pth"], "pthview: /nowhere.pth: cannot open: .*\n")):
+            done = subprocess.run([OPTIONS.pthview, "serve", "--no-open", *arguments], capture_output=True, text=True,
+                                  timeout=60, check=False)
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(done.stderr, "^" + wanted)
+
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()

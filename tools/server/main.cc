@@ -29,8 +29,8 @@ namespace pthview::server {
 namespace {
 
 void PrintError(const Error& error) {
-  std::fprintf(stderr, "pthview serve: %s\n", ToString(error).c_str());
-  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", EscapeForTerminal(error.hint).c_str());
+  std::fprintf(stderr, "pthview: %s\n", ToString(error).c_str());
+  if (!error.hint.empty()) std::fprintf(stderr, "  try: %s\n", EscapeForTerminal(error.hint).c_str());
 }
 
 int Fail(const Error& error) {
@@ -118,7 +118,7 @@ int Serve(const Options& options) {
   int number = 0;
   sigwait(&stop_signals, &number);
   server.Stop();
-  if (failed) std::fputs("pthview serve: listening failed\n", stderr);
+  if (failed) std::fputs("pthview: listening failed\n", stderr);
   // Threads that read weights may go on for seconds; nothing they hold needs an orderly end.
   std::fflush(nullptr);
   _exit(failed ? 2 : 0);

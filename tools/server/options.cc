@@ -17,7 +17,7 @@ constexpr Flag kFlags[] = {
 };
 
 Error Usage(std::string message) {
-  return {.code = ErrorCode::kUsage, .message = std::move(message), .hint = "pthview serve --help"};
+  return {.code = ErrorCode::kUsage, .message = std::move(message), .hint = "see `pthview serve --help`"};
 }
 
 Result<int> ParsePort(std::string_view text) {
