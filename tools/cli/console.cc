@@ -85,6 +85,14 @@ std::string WithCommas(uint64_t number) {
   return digits;
 }
 
+std::string PercentText(int64_t part, int64_t all) {
+  if (part <= 0 || all <= 0) return "0%";
+  if (part == all) return "100%";
+  const double share = 100.0 * static_cast<double>(part) / static_cast<double>(all);
+  if (share >= 99.95) return ">99.9%";
+  return share < 99 ? fmt::format("{:.2g}%", share) : fmt::format("{:.3g}%", share);
+}
+
 std::string BytesText(uint64_t bytes) {
   std::string exact = fmt::format("{} bytes", WithCommas(bytes));
   return bytes < 1024 ? exact : fmt::format("{} ({})", exact, HumanBytes(bytes));

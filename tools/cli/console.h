@@ -61,6 +61,8 @@ std::string ShellWord(std::string_view name);
 
 // "25,557,032".
 std::string WithCommas(uint64_t number);
+// "33%", "0.012%", "99.6%"; "100%" only for all, and ">99.9%" for nearly all. "0%" where `all` is 0.
+std::string PercentText(int64_t part, int64_t all);
 // "102,530,333 bytes (97.8 MiB)"; "24 bytes".
 std::string BytesText(uint64_t bytes);
 // "97.8 MiB".

@@ -95,10 +95,9 @@ void PrintStatistics(Output& out, const Statistics& s) {
     Fact(out, "statistics", s.count == 0 ? "none: it has no elements" : "no finite values" + others);
     return;
   }
-  double share = s.count > 0 ? 100.0 * static_cast<double>(s.zeros) / static_cast<double>(s.count) : 0;
   Fact(out, "statistics",
-       fmt::format("min {:.6g}, max {:.6g}, mean {:.6g}, std {:.6g}, zeros {} ({:.2g}%){}", s.min, s.max, s.mean, s.std,
-                   WithCommas(static_cast<uint64_t>(s.zeros)), share, others));
+       fmt::format("min {:.6g}, max {:.6g}, mean {:.6g}, std {:.6g}, zeros {} ({}){}", s.min, s.max, s.mean, s.std,
+                   WithCommas(static_cast<uint64_t>(s.zeros)), PercentText(s.zeros, s.count), others));
 }
 
 // What a tensor is made of, each part with its values.
@@ -219,6 +218,24 @@ Error NothingFound(const Model& model, const std::string& query) {
           .hint = hint};
 }
 
+// --slice takes part of one tensor.
+Status CheckOneTensor(const Model& model, const Lookup& lookup, const Arguments& arguments) {
+  if (!arguments.Flag("slice") || (lookup.size() == 1 && lookup.tensors.size() == 1)) return Ok();
+  const std::string& query = arguments.files[1];
+  std::string hint = "leave --slice out";
+  if (!lookup.tensors.empty()) {
+    hint = fmt::format("`pthview show --slice {} {} {}`", ShellWord(arguments.Value("slice")), ShellWord(model.file),
+                       ShellWord(model.tensors[lookup.tensors[0]].path));
+  }
+  return Error{.code = ErrorCode::kUsage,
+               .message = lookup.tensors.empty()
+                              ? fmt::format("--slice takes part of a tensor, and '{}' is none", query)
+                              : fmt::format("--slice takes part of one tensor, and '{}' fits more: {} in all", query,
+                                            lookup.size()),
+               .file = model.file,
+               .hint = hint};
+}
+
 }  // namespace
 
 int RunShow(const Arguments& arguments) {
@@ -238,6 +255,10 @@ int RunShow(const Arguments& arguments) {
   Lookup lookup = FindByName(*model, query, {.tensors = has, .plain = has});
   if (lookup.size() == 0) {
     PrintError(NothingFound(*model, query));
+    return kExitError;
+  }
+  if (auto fits = CheckOneTensor(*model, lookup, arguments); !fits) {
+    PrintError(fits.error());
     return kExitError;
   }
   if (!lookup.explanation.empty()) PrintNote(arguments, lookup.explanation);
