@@ -33,6 +33,8 @@ struct Converter {
   std::string_view name;                         // "onnx"
   std::string_view text;                         // one line for `pthview plugins` and help
   std::span<const std::string_view> extensions;  // {".onnx"}
+  std::span<const std::string_view> options;     // those of `pthview convert` that only some converters know: {"data"}
+  bool takes_all;                                // without --part: every tensor of the file, not only those of models
   // `tensors` selects rows of model.tensors, in order (the CLI's --part/--include/--exclude/--all have been applied).
   // May add inferred structure to the model.
   Result<ConvertReport> (*write)(Model& model, std::span<const Index> tensors, const ConvertOptions& options);

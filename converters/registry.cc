@@ -7,10 +7,14 @@ namespace {
 
 constexpr std::string_view kOnnxExtensions[] = {".onnx"};
 constexpr std::string_view kJsonExtensions[] = {".json"};
+constexpr std::string_view kOnnxOptions[] = {"weights", "graph"};
+constexpr std::string_view kJsonOptions[] = {"data"};
 
 constexpr Converter kConverters[] = {
-    {"onnx", "ONNX model with the layers as nodes and the weights as initializers", kOnnxExtensions, WriteOnnx},
-    {"json", "annotated JSON of everything read, which opens again as an input", kJsonExtensions, WriteJson},
+    {"onnx", "ONNX model with the layers as nodes and the weights as initializers", kOnnxExtensions, kOnnxOptions,
+     false, WriteOnnx},
+    {"json", "annotated JSON of everything read, which opens again as an input", kJsonExtensions, kJsonOptions, true,
+     WriteJson},
 };
 
 }  // namespace

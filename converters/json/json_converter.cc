@@ -11,16 +11,26 @@
 #include "converters/json/model_writer.h"
 #include "converters/json/selected_rows.h"
 #include "lib/analysis/structure.h"
+#include "lib/base/distant_source.h"
+#include "lib/base/named_source.h"
 
 namespace pthview {
 namespace {
+
+// Why nothing can refer to bytes of a source that FileBehind finds no file for.
+std::string_view WhyNowhere(const ByteSource& source) {
+  if (source.descriptor() >= 0 || !source.real_path().empty()) {
+    return source.name() == kStandardInput ? "came through standard input" : "came from a file that has been moved";
+  }
+  return IsWholeFile(source) ? "came from another machine" : "came compressed, nested or spelt out";
+}
 
 // --data none: storages refer to the files that they were read from.
 void ReferToSources(const Model& model, const SelectedRows& rows, const std::string& folder, DocumentData& data,
                     ConvertReport& report) {
   std::vector<std::optional<size_t>> files(model.sources.size());
   std::vector<bool> asked(model.sources.size());
-  size_t nowhere = 0;
+  std::map<std::string_view, size_t> nowhere;  // why: how many storages
   size_t outside = 0;
   for (Index i : rows.storages.kept()) {
     const Storage& storage = model.storages[i];
@@ -38,7 +48,7 @@ void ReferToSources(const Model& model, const SelectedRows& rows, const std::str
     if (files[storage.source]) {
       data.places[i] = {StoragePlace::kFile, *files[storage.source], storage.offset};
     } else {
-      ++nowhere;
+      ++nowhere[WhyNowhere(*model.sources[storage.source])];
     }
   }
   if (outside > 0) {
@@ -46,11 +56,10 @@ void ReferToSources(const Model& model, const SelectedRows& rows, const std::str
         "the weights' file is not in the folder of the JSON or below: opened as an input, it will "
         "have no values");
   }
-  if (nowhere > 0) {
-    report.notes.push_back(fmt::format(
-        "{} storages do not stand in a file as they are (compressed, nested or spelt out), so the JSON does not say "
-        "where; --data base64 or file takes them along",
-        nowhere));
+  for (const auto& [why, count] : nowhere) {
+    report.notes.push_back(
+        fmt::format("{} storage{} {}: the JSON cannot say where the bytes are; --data base64 or file takes them along",
+                    count, count == 1 ? "" : "s", why));
   }
 }
 

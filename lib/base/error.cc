@@ -19,6 +19,7 @@ const char* ErrorCodeName(ErrorCode code) {
     case ErrorCode::kLimit: return "limit";
     case ErrorCode::kChanged: return "changed";
     case ErrorCode::kInterrupted: return "interrupted";
+    case ErrorCode::kReaderGone: return "reader_gone";
     case ErrorCode::kInternal: return "internal";
   }
   return "internal";

@@ -19,6 +19,7 @@ enum class ErrorCode : uint8_t {
   kLimit,         // a limit derived from the input's size was passed
   kChanged,       // the file changed while it was being read
   kInterrupted,   // the user pressed Ctrl-C
+  kReaderGone,    // standard output is a pipe that nobody reads any more (`| head`): ends quietly
   kInternal,      // an invariant of our own does not hold
 };
 

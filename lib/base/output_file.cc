@@ -65,7 +65,14 @@ Error OsError(const std::string& path, const char* doing, int number) {
       error.code = ErrorCode::kNotFound;
       error.message = "the folder to write to does not exist";
       break;
-    case EPIPE: error.message = "whoever read the output has gone"; break;
+    case EFBIG:
+      error.message = "the file would be larger than it may become here";
+      error.hint = "`ulimit -f` and the file system limit it; write to another disk, or raise the limit";
+      break;
+    case EPIPE:
+      error.code = ErrorCode::kReaderGone;
+      error.message = "whoever read the output has gone";
+      break;
     default: break;
   }
   return error;

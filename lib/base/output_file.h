@@ -27,7 +27,8 @@ class OutputFile {
   OutputFile& operator=(OutputFile&& other) noexcept;
   ~OutputFile();
 
-  // Buffered.
+  // Buffered. kReaderGone when standard output is a pipe that nobody reads any more; kIo for all else that the system
+  // refuses, also what would pass `ulimit -f` where the program ignores SIGXFSZ.
   Status Write(std::string_view bytes);
   Status Write(std::span<const std::byte> bytes);
   // Copies [offset, offset + length) of `source`: inside the kernel where both are files, else through a buffer.

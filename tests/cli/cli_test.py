@@ -191,6 +191,32 @@ class Behaviour(unittest.TestCase):
         self.assertEqual(code, 2)
         json.loads((Folder.get() / "closed.json").read_text())
 
+    def test_converting_into_a_pipe_that_closes_is_quiet(self):
+        for options in ("--to onnx --all", "--to json", "--to json --data base64"):
+            stdout, stderr, _ = run(f"{{ pthview convert -q many.pth {options} -o -; echo exit $? >&2; }} | head -c 1")
+            self.assertEqual((len(stdout), stderr), (1, "exit 0\n"), options)
+
+    def test_a_limit_on_the_size_of_files_leaves_nothing_behind(self):
+        before = sorted(Folder.get().iterdir())
+        for options in ("-o limited.onnx", "-o limited.json", "-o limited.onnx --weights external"):
+            _, stderr, code = run(f"ulimit -f 8; pthview convert sample.pth {options}")
+            self.assertEqual(code, 2, stderr)
+            self.assertIn("larger than it may become", stderr)
+        self.assertEqual(sorted(Folder.get().iterdir()), before)
+
+    def test_json_is_the_same_model_again(self):
+        """All of it, also what `list` leaves out: states of the optimizer."""
+        for options in ("", "--data base64"):
+            run(f"pthview convert --force {options} sample.pth -o again.json")
+            try:
+                rows = [json.loads(run(f"pthview list --all --hash --json {name}")[0])["tensors"]
+                        for name in ("sample.pth", "again.json")]
+            finally:
+                (Folder.get() / "again.json").unlink()
+            self.assertEqual(len(rows[0]), 58)
+            first, second = ([{k: v for k, v in row.items() if k != "storage"} for row in each] for each in rows)
+            self.assertEqual(second, first)
+
     def test_interrupt_ends_with_130(self):
         path = Folder.get() / "slow.pth"
         save_hole(path)

@@ -173,6 +173,12 @@ class Values(Case):
         self.assertIn(values(90000, 2), (WORLD.folder / "far.onnx").read_bytes())
         self.assertLess(WORLD.server.sent, 2 * (WORLD.folder / "zip.pth").stat().st_size, "fetched over and over")
 
+    def test_where_the_weights_are_not(self):
+        for name, why in (("zip.pth", "came from another machine"), ("zip.pth.gz", "came compressed")):
+            result = run("convert", WORLD.server.url(name), "--to", "json", "-o", "-")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn(why, result.stderr)
+
     def test_a_part_of_a_large_tensor(self):
         """Values come in requests that grow, and never the whole file."""
         name = "large.safetensors"

@@ -135,6 +135,12 @@ class StandardInput(Case):
         self.assertEqual(code, 0)
         json.loads(out)
 
+    def test_where_the_weights_are_not(self):
+        code, _, err = self.piped("convert", "-", "--to", "json", "-o", "-")
+        self.assertEqual(code, 0)
+        self.assertRegex(err, r"\d+ storages came through standard input: the JSON cannot say where")
+        self.assertNotIn("compressed", err)
+
     def test_output_over_the_input(self):
         shutil.copy(WORLD.folder / "zip.pth", WORLD.folder / "input.json")
         with open(WORLD.folder / "input.json", "rb") as file:

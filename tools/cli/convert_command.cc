@@ -1,6 +1,8 @@
 // pthview convert: the model in another format.
 #include <unistd.h>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "converters/converter.h"
@@ -44,6 +46,25 @@ Result<const Converter*> Target(const Arguments& arguments, const std::string& o
   return converter;
 }
 
+// An option that only other converters know would do nothing.
+Status CheckOptions(const Arguments& arguments, const Converter& chosen) {
+  for (const Converter& converter : Converters()) {
+    for (std::string_view option : converter.options) {
+      if (!arguments.Flag(option) || std::ranges::find(chosen.options, option) != chosen.options.end()) continue;
+      return Error{
+          .code = ErrorCode::kUsage,
+          .message = fmt::format("--{} is for {}, and {} is to be written", option, converter.name, chosen.name),
+          .hint = fmt::format("--to {}, or leave --{} out", converter.name, option)};
+    }
+  }
+  if (arguments.Flag("json") && arguments.Value("output") == "-") {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = "--json reports on standard output, where the converted file goes already",
+                 .hint = "give -o a name, or leave --json out"};
+  }
+  return Ok();
+}
+
 Status Run(const Arguments& arguments) {
   ConvertOptions options;
   options.output = arguments.Value("output");
@@ -57,6 +78,7 @@ Status Run(const Arguments& arguments) {
   options.graph = arguments.Value("graph", options.graph);
   options.force = arguments.Flag("force");
   PTHVIEW_ASSIGN(const Converter* converter, Target(arguments, options.output));
+  PTHVIEW_TRY(CheckOptions(arguments, *converter));
   if (options.weights == "in-place" && (IsUrl(arguments.files[0]) || arguments.files[0] == kStandardInput)) {
     return Error{.code = ErrorCode::kUsage,
                  .message = "weights in place can point into a file on this machine only",
@@ -64,7 +86,8 @@ Status Run(const Arguments& arguments) {
                  .hint = "--weights external, or download the file"};
   }
   PTHVIEW_ASSIGN(Model model, OpenModel(arguments.files[0]));
-  PTHVIEW_ASSIGN(Selection selection, SelectTensors(model, arguments));
+  PTHVIEW_ASSIGN(Selection selection,
+                 SelectTensors(model, arguments, converter->takes_all ? Scope::kEverything : Scope::kModels));
   uint64_t total = 0;
   for (Index i : selection.tensors) total += model.tensors[i].nbytes();
   Progress progress("writing", total);
@@ -104,7 +127,8 @@ Status Run(const Arguments& arguments) {
 
 int RunConvert(const Arguments& arguments) {
   Status status = Run(arguments);
-  if (status) return kExitOk;
+  // Nobody reads standard output any more: no reason to complain (as Output).
+  if (status || status.error().code == ErrorCode::kReaderGone) return kExitOk;
   PrintError(status.error());
   return kExitError;
 }

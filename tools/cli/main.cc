@@ -97,5 +97,7 @@ int main(int argc, char** argv) {
   sigaction(SIGTERM, &action, nullptr);
   // Writing to a closed pipe is an error that Output ends quietly on.
   signal(SIGPIPE, SIG_IGN);
+  // So is passing `ulimit -f`: the signal's default ends the program and leaves a temporary behind.
+  signal(SIGXFSZ, SIG_IGN);
   return pthview::Main(std::span(argv, argc).subspan(argc > 0 ? 1 : 0));
 }

@@ -27,13 +27,17 @@ struct Selection {
 // What --part, --include and --exclude leave; everything, where none of them is given. Points into the model.
 class Narrowing {
  public:
-  // kNotFound (with the parts that there are) when nothing in the file stands at or below a --part.
+  // kNotFound, with what may have been meant: nothing in the file stands at or below a --part, or no --include fits
+  // anything in it.
   static Result<Narrowing> Of(const Model& model, const Arguments& arguments);
 
   bool Has(const Tensor& tensor) const;
   bool Has(const PlainValue& plain) const;
   bool Has(const Part& part) const;
   bool by_part() const { return !parts_.empty(); }
+  bool by_name() const { return !include_.empty(); }
+  // Each --include that fits nothing in the file.
+  const std::vector<std::string>& unfit() const { return unfit_; }
 
  private:
   explicit Narrowing(const Model& model) : model_(&model) {}
@@ -44,9 +48,14 @@ class Narrowing {
   std::vector<std::string> parts_;
   std::vector<std::string> include_;
   std::vector<std::string> exclude_;
+  std::vector<std::string> unfit_;
 };
 
-// For verbs that list: the parts of kind model, unless --part or --all chooses others; then what Narrowing leaves.
-Result<Selection> SelectTensors(const Model& model, const Arguments& arguments);
+enum class Scope : uint8_t { kModels, kEverything };
+
+// For verbs that list or write: the parts of kind model, or everything, unless --part or --all chooses others; then
+// what Narrowing leaves. What is left out without having been asked for is noted. kNotFound when --include fits nothing
+// of what the other options choose.
+Result<Selection> SelectTensors(const Model& model, const Arguments& arguments, Scope scope = Scope::kModels);
 
 }  // namespace pthview

@@ -12,7 +12,8 @@ using enum OptionKind;
 constexpr Option kOptions[] = {
     {"json", 0, kFlag, "", "one JSON document on standard output"},
     {"all", 0, kFlag, "", "every tensor reachable in the file, not only those of the model"},
-    {"part", 0, kValues, "PATH", "only this section of the file (`state_dict`, `optimizer`); repeatable"},
+    {"part", 0, kValues, "PATH",
+     "only this section of the file (`state_dict`, `optimizer`; '': all of it); repeatable"},
     {"include", 0, kValues, "GLOB", "only tensors whose name or path matches; repeatable"},
     {"exclude", 0, kValues, "GLOB", "leave out tensors whose name or path matches; repeatable"},
     {"hash", 0, kFlag, "", "add the SHA-256 of each tensor's values"},
@@ -112,8 +113,10 @@ constexpr Verb kVerbs[] = {
      "is\n"
      "dangerous is never complete: that nothing was found proves nothing.",
      kScanExamples, kScanOptions, 1, SIZE_MAX, RunScan},
-    {"convert", "FILE -o OUT", "write the file as ONNX or annotated JSON", "", kConvertExamples, kConvertOptions, 1, 1,
-     RunConvert},
+    {"convert", "FILE -o OUT", "write the file as ONNX or annotated JSON",
+     "ONNX takes every part of kind model; --part and --all choose others. JSON takes everything, unless --part,\n"
+     "--include or --exclude narrow it down. What is left out otherwise is said on standard error.",
+     kConvertExamples, kConvertOptions, 1, 1, RunConvert},
     {"serve", "[FILE...]", "look at architecture and weights in the browser", "Without FILE a small sample is shown.",
      kServeExamples, kServeOptions, 0, SIZE_MAX, RunServe},
     {"plugins", "", "what can be opened and written, and what does it", "", kPluginsExamples, kPluginsOptions, 0, 0,
