@@ -49,12 +49,20 @@ Status DistantSource::Raw(uint64_t offset, std::span<std::byte> out) const {
     }
     std::lock_guard lock(fetching_);
     if (cache_->Has(id_, block)) continue;  // another thread's doing
-    const uint64_t length = std::min<uint64_t>(out.size(), kLargestFetch - within);
-    PTHVIEW_TRY(Fetch(block, (offset + length + kBlock - 1) / kBlock, offset, out.first(static_cast<size_t>(length))));
+    uint64_t length = std::min<uint64_t>(out.size(), kLargestFetch - within);
+    const uint64_t end = FirstHad(block + 1, (offset + length + kBlock - 1) / kBlock);
+    length = std::min(length, end * kBlock - offset);
+    PTHVIEW_TRY(Fetch(block, end, offset, out.first(static_cast<size_t>(length))));
     offset += length;
     out = out.subspan(static_cast<size_t>(length));
   }
   return Ok();
+}
+
+// The first of the blocks [block, end) that is in the cache, where another stream may be reading; or `end`.
+uint64_t DistantSource::FirstHad(uint64_t block, uint64_t end) const {
+  while (block < end && !cache_->Has(id_, block)) ++block;
+  return block;
 }
 
 // Which blocks to fetch for [first, needed_end): [*start, the result's end).
@@ -67,7 +75,7 @@ DistantSource::Run DistantSource::Plan(uint64_t first, uint64_t needed_end, uint
     count = std::max(count, std::min(kMost, before->count * 2));
     recent_.erase(before);
   }
-  uint64_t end = std::min(blocks, first + count);
+  const uint64_t end = FirstHad(needed_end, std::max(needed_end, std::min(blocks, first + count)));
   *start = first;
   if (needed_end == blocks) {  // near the end
     const uint64_t tail = blocks - std::min(blocks, kTail / kBlock);

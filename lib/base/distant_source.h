@@ -68,6 +68,7 @@ class DistantSource : public ByteSource {
   };
   Status Raw(uint64_t offset, std::span<std::byte> out) const;
   Status Fetch(uint64_t first, uint64_t needed_end, uint64_t offset, std::span<std::byte> out) const;
+  uint64_t FirstHad(uint64_t block, uint64_t end) const;
   Run Plan(uint64_t first, uint64_t needed_end, uint64_t* start) const;
   Status CheckAssumptions(uint64_t offset, uint64_t length) const;
 

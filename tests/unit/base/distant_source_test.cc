@@ -101,6 +101,15 @@ TEST(DistantSource, StreamsSideBySideEachGrow) {
                                            Range(2001, 2)));
 }
 
+TEST(DistantSource, WhatAnotherStreamFetchedIsNotFetchedAgain) {
+  File file(3000 * kBlock);
+  EXPECT_TRUE(file.Reads(110 * kBlock, 4 * kBlock));
+  EXPECT_TRUE(file.Reads(100 * kBlock, 6 * kBlock));
+  EXPECT_TRUE(file.Reads(106 * kBlock, kBlock));       // would go on for 12
+  EXPECT_TRUE(file.Reads(108 * kBlock, 10 * kBlock));  // on both sides of what is there
+  EXPECT_THAT(file.log.ranges, ElementsAre(Range(110, 4), Range(100, 6), Range(106, 4), Range(114, 8)));
+}
+
 TEST(DistantSource, TheEndComesInOne) {
   File file(1000 * kBlock + 5);
   EXPECT_TRUE(file.Reads(1000 * kBlock + 2, 3));
