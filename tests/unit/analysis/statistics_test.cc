@@ -77,6 +77,7 @@ TEST(Statistics, WithoutFiniteValuesAreNaN) {
 // The textbook formula (mean of squares minus square of the mean) gives 0 or NaN here.
 TEST(Statistics, KeepSmallVarianceAroundALargeMean) {
   std::vector<double> values;
+  values.reserve(100'000);
   for (int i = 0; i < 100'000; ++i) values.push_back(1e9 + (i % 2 == 0 ? 0.001 : -0.001));
   Statistics s = OfValues(DType::kFloat64, values);
   EXPECT_DOUBLE_EQ(s.mean, 1e9);

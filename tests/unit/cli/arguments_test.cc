@@ -14,6 +14,7 @@ using ::testing::HasSubstr;
 
 Result<Arguments> Parse(std::string_view verb, std::vector<std::string> words) {
   std::vector<char*> pointers;
+  pointers.reserve(words.size());
   for (std::string& word : words) pointers.push_back(word.data());
   return ParseArguments(*FindVerb(verb), pointers);
 }

@@ -90,7 +90,7 @@ class FlatWriter {
       out_ += body;
       for (const auto& [slot, field] : node.fields) {
         if (!field.target.empty())
-          references.emplace_back(at + vtable[2 + static_cast<size_t>(slot)], &field.target[0]);
+          references.emplace_back(at + vtable[2 + static_cast<size_t>(slot)], field.target.data());
       }
     }
     for (const auto& [place, target] : references) Patch(place, Write(*target));

@@ -9,7 +9,6 @@ namespace pthview {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 TEST(ZipHostile, FirstOfExactTwinsWins) {
   Opened zip =

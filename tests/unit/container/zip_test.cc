@@ -10,7 +10,6 @@ namespace pthview {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 std::vector<std::string> Names(const Opened& opened) {
   std::vector<std::string> names;

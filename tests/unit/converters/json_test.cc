@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <utility>
 
 #include "lib/formats/format.h"
 #include "lib/model/tensor_data.h"
@@ -16,7 +17,7 @@ using ::testing::HasSubstr;
 class JsonTest : public ConverterTest {
  protected:
   std::string Written(ConvertOptions options = {}) {
-    auto report = Convert("json", options);
+    auto report = Convert("json", std::move(options));
     EXPECT_TRUE(report) << ToString(report.error());
     if (report) report_ = *report;
     return ReadText(folder_ / "out");

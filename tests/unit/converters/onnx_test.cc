@@ -12,7 +12,6 @@ using pthview_onnx::TensorProto;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 std::string FloatBytes(const std::vector<float>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
@@ -28,7 +27,7 @@ std::map<std::string, std::string> MapOf(const Entries& entries) {
 class OnnxTest : public ConverterTest {
  protected:
   ModelProto Written(ConvertOptions options = {}) {
-    auto report = Convert("onnx", options);
+    auto report = Convert("onnx", std::move(options));
     EXPECT_TRUE(report) << ToString(report.error());
     if (report) report_ = *report;
     ModelProto proto;
