@@ -69,6 +69,30 @@ uint64_t ScanReport::Count(Judgement judgement) const {
       std::count_if(code.begin(), code.end(), [&](const CodeUse& use) { return use.judgement == judgement; }));
 }
 
+ScanVerdict VerdictOf(const ScanReport& report) {
+  if (report.Count(Judgement::kDangerous) > 0) return ScanVerdict::kDangerous;
+  const auto is_trick = [](const Finding& finding) { return finding.severity == Severity::kDanger; };
+  if (std::any_of(report.findings.begin(), report.findings.end(), is_trick)) return ScanVerdict::kTricks;
+  if (report.unread > 0) return ScanVerdict::kPartial;
+  if (report.Count(Judgement::kUnknown) > 0) return ScanVerdict::kUnknown;
+  return ScanVerdict::kData;
+}
+
+const char* VerdictName(ScanVerdict verdict) {
+  switch (verdict) {
+    case ScanVerdict::kDangerous: return "dangerous";
+    case ScanVerdict::kTricks: return "tricks";
+    case ScanVerdict::kPartial: return "partial";
+    case ScanVerdict::kUnknown: return "unknown";
+    case ScanVerdict::kData: return "data";
+  }
+  return "";
+}
+
+bool Passes(ScanVerdict verdict, bool strict) {
+  return verdict == ScanVerdict::kData || (verdict == ScanVerdict::kUnknown && !strict);
+}
+
 Result<ScanReport> Scan(const std::string& path) {
   PTHVIEW_ASSIGN(std::shared_ptr<const ByteSource> source, OpenNamed(path));
   // Of a distant file, too, every header is to be read rather than assumed: a slice hides that it is one.
@@ -89,11 +113,12 @@ Result<ScanReport> Scan(const std::shared_ptr<const ByteSource>& source) {
   walker.Finish();
   if (!known) {
     if (walker.error()) return std::move(*walker.error()).In(source->name());
+    const std::string what = report.wrappers.empty() ? "nothing in it" : "nothing inside the " + report.wrappers[0];
     return Error{.code = ErrorCode::kUnrecognized,
-                 .message = source->size() == 0
-                                ? "the file is empty"
-                                : "nothing in it is a pickle, an archive or code that is known here, so "
-                                  "that nothing can be said about it",
+                 .message = source->size() == 0 ? "the file is empty"
+                                                : what +
+                                                      " is a pickle, an archive or code that is known here, so that "
+                                                      "nothing can be said about it",
                  .file = source->name()};
   }
   return report;

@@ -91,6 +91,19 @@ struct ScanReport {
   uint64_t Count(Judgement judgement) const;
 };
 
+// What there is to say in one word, the worst first.
+enum class ScanVerdict : uint8_t {
+  kDangerous,  // something known to be dangerous is named
+  kTricks,     // a finding of severity kDanger: an archive that programs read differently, or that keeps scanners out
+  kPartial,    // not all of it could be looked at
+  kUnknown,    // code is named that is not known
+  kData,       // nothing but data is named
+};
+ScanVerdict VerdictOf(const ScanReport& report);
+const char* VerdictName(ScanVerdict verdict);  // "dangerous", ..., "data"
+// Whether nothing argues against loading the file but what is not known; with `strict`, nothing at all.
+bool Passes(ScanVerdict verdict, bool strict);
+
 // Errors: what opening gives, and kUnrecognized when nothing in the file is of a kind that is looked into.
 Result<ScanReport> Scan(const std::string& path);
 Result<ScanReport> Scan(const std::shared_ptr<const ByteSource>& source);

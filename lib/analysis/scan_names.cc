@@ -10,8 +10,8 @@
 namespace pthview {
 namespace {
 
-// Rows that are kept of one source, and as many again of dangerous ones: real files have some hundred names.
-constexpr size_t kMostRows = 50'000;
+// What a row takes besides its names, in bytes, with its place in the table.
+constexpr uint64_t kBytesOfRow = 300;
 
 // Between the parts of a row's key, where no name has a byte like it.
 constexpr char kBetween = '\0';
@@ -30,16 +30,18 @@ PickleScanner::Text PickleScanner::TextAt(uint64_t opcode) {
 
 // Names that come from afar through the memo are kept, so that reading stays forwards.
 const PickleScanner::Text& PickleScanner::CachedTextAt(uint64_t opcode) {
-  constexpr size_t kMostTexts = 50'000;
+  constexpr size_t kMostTexts = 8192;  // of up to a kilobyte
   const auto found = texts_.find(opcode);
   if (found != texts_.end()) return found->second;
   if (texts_.size() == kMostTexts) texts_.clear();
+  if (!window_.Holds(opcode)) left_.Spend(kStepsOfFarText);
   return texts_[opcode] = TextAt(opcode);
 }
 
 // `literal`: module and name stand in the pickle as they are.
 PickleScanner::Value PickleScanner::Name(CodeSource source, std::string_view module, std::string_view name,
                                          bool literal) {
+  left_.Spend(kStepsOfName);
   std::string key;
   key.reserve(module.size() + name.size() + 2);
   key.append(module).append(1, kBetween).append(name).append(1, static_cast<char>('0' + static_cast<int>(source)));
@@ -58,14 +60,18 @@ PickleScanner::Value PickleScanner::Name(CodeSource source, std::string_view mod
     row.judgement = Judgement::kDangerous;
     row.remark = "its name is put together while loading";
   }
-  const size_t most = row.judgement == Judgement::kDangerous ? kMostRows * 2 : kMostRows;
-  if (rows_.size() >= most) {
+  // Escaped names may be four times as long.
+  const uint64_t bytes = kBytesOfRow + key.size() + 4 * std::min(module.size() + name.size(), kLongestName);
+  uint64_t& room = row.judgement == Judgement::kDangerous ? left_.dangers : left_.names;
+  if (bytes > room) {
+    room = 0;
     ++dropped_;
     return kOther;
   }
-  if (literal && LooksLikeName(module) && LooksLikeName(name)) ++plausible_;
+  room -= bytes;
   row.module = EscapeName(module.substr(0, kLongestName));
   row.name = EscapeName(name.substr(0, kLongestName));
+  if (literal && LooksLikeName(module) && LooksLikeName(name)) ++plausible_;
   rows_.push_back(std::move(row));
   is_getattr_.push_back(IsGetAttribute(module, name));
   row_of_.emplace(std::move(key), rows_.size() - 1);
@@ -74,6 +80,8 @@ PickleScanner::Value PickleScanner::Name(CodeSource source, std::string_view mod
 
 PickleScanner::Value PickleScanner::StackGlobal(Value module, Value name) {
   static const Text kUnknownText{"?", false};
+  Need(module);
+  Need(name);
   const auto text = [&](Value value) -> const Text& {
     return KindOf(value) == kText ? CachedTextAt(NumberOf(value)) : kUnknownText;
   };
@@ -94,7 +102,10 @@ void PickleScanner::Mark(size_t row, CodeCall call) {
 PickleScanner::Value PickleScanner::Call(CodeCall call, Value callee, Value args) {
   // copyreg._reconstructor(class, ...), torch._tensor._rebuild_from_type_v2(function, ...), functools.partial(...):
   // what comes first is what gets called.
-  if (const Value first = ItemOf(args, 0); KindOf(first) == kNamed) {
+  Need(callee);
+  const Value first = ItemOf(args, 0);
+  Need(first);
+  if (KindOf(first) == kNamed) {
     Mark(static_cast<size_t>(NumberOf(first)), CodeCall::kArgument);
   }
   if (KindOf(callee) != kNamed && KindOf(callee) != kResult) return kOther;
@@ -110,6 +121,8 @@ PickleScanner::Value PickleScanner::Call(CodeCall call, Value callee, Value args
 PickleScanner::Value PickleScanner::GetAttribute(Value args) {
   const Value thing = ItemOf(args, 0);
   const Value attribute = ItemOf(args, 1);
+  Need(thing);
+  Need(attribute);
   if (KindOf(attribute) != kText || (KindOf(thing) != kNamed && KindOf(thing) != kResult)) return kOther;
   const Text& text = CachedTextAt(NumberOf(attribute));
   const CodeUse& base = rows_[static_cast<size_t>(NumberOf(thing))];
@@ -121,6 +134,7 @@ PickleScanner::Value PickleScanner::GetAttribute(Value args) {
 // BUILD on an instance is what every pickled object does. On the class itself, or on a function or module, it changes
 // what they are for the whole process, which no pickler writes.
 void PickleScanner::Build(Value target) {
+  Need(target);
   if (KindOf(target) != kNamed) return;
   const auto row = static_cast<size_t>(NumberOf(target));
   Mark(row, CodeCall::kBuild);

@@ -17,6 +17,9 @@ using pickle::OpcodeInfo;
 
 namespace {
 
+constexpr size_t kMostMarks = 2 << 20;
+constexpr size_t kMostTuples = 2 << 20;               // with their items
+constexpr size_t kMostFarMemo = 200'000;              // entries whose numbers do not follow each other
 constexpr uint64_t kLongestLine = uint64_t{1} << 20;  // as the pickle machine: other content is not searched to its end
 
 const OpcodeInfo* const* OpcodeTable() {
@@ -53,6 +56,13 @@ const std::byte* ScanWindow::Refill(uint64_t at, size_t length) {
   return bytes_.data();
 }
 
+PickleScanner::PickleScanner(const ByteSource& source, const ScanAllowance& allowance)
+    : window_(source),
+      left_(allowance),
+      stack_(allowance.stack, Pack(kForgotten, 0)),
+      marks_(kMostMarks, 0),
+      tuples_(kMostTuples, Pack(kForgotten, 0)) {}
+
 PickleExtent PickleScanner::Read(uint64_t offset) {
   PickleExtent extent;
   at_ = offset;
@@ -62,7 +72,18 @@ PickleExtent PickleScanner::Read(uint64_t offset) {
   tuples_.Truncate(0);
   far_memo_.clear();
   memo_count_ = 0;
-  while (Step(&extent)) ++extent.opcodes;
+  memo_full_ = false;
+  forgot_ = false;
+  left_.Spend(kStepsOfPickle);
+  extent.limited = true;
+  while (left_.Spend(1)) {
+    if (!Step(&extent)) {
+      extent.limited = false;
+      break;
+    }
+    ++extent.opcodes;
+  }
+  extent.forgot = forgot_;
   extent.end = at_;
   return extent;
 }
@@ -263,6 +284,7 @@ bool PickleScanner::StepStack(uint8_t byte, PickleExtent* extent) {
         return true;
       }
       const Value callee = stack_[mark];
+      Need(callee);
       const Value args = MakeTuple(mark + 1);
       Truncate(mark);
       stack_.Push(Call(CodeCall::kObj, callee, args));
@@ -296,6 +318,7 @@ bool PickleScanner::Line(PickleExtent* extent, uint64_t* length) {
   const uint64_t left = window_.source().size() - std::min(at_, window_.source().size());
   for (uint64_t most = 256;; most *= 16) {
     most = std::min({most, left, kLongestLine});
+    left_.Spend(most / kBytesOfStep);
     const std::byte* text = window_.At(at_, static_cast<size_t>(most));
     if (text == nullptr) {
       Problem(extent, "it cannot be read further");
@@ -306,7 +329,6 @@ bool PickleScanner::Line(PickleExtent* extent, uint64_t* length) {
       return true;
     }
     if (most == left || most == kLongestLine) {
-      extent->searched = most;
       Problem(extent, "a line without an end");
       return false;
     }
@@ -330,6 +352,7 @@ size_t PickleScanner::PopMark(PickleExtent* extent) {
     return stack_.size();
   }
   const auto mark = static_cast<size_t>(marks_.back());
+  forgot_ = forgot_ || marks_.Forgot(marks_.size() - 1);
   marks_.Truncate(marks_.size() - 1);
   return std::min(mark, stack_.size());
 }
@@ -341,7 +364,7 @@ PickleScanner::Value PickleScanner::MakeTuple(size_t first) {
   bool any = false;
   for (size_t i = 0; i < count; ++i) {
     const Kind kind = KindOf(stack_[first + i]);
-    any = any || kind == kNamed || kind == kResult;
+    any = any || kind == kNamed || kind == kResult || kind == kForgotten;
   }
   if (!any) return kOther;
   const Value tuple = Pack(kTuple, tuples_.size());
@@ -351,20 +374,29 @@ PickleScanner::Value PickleScanner::MakeTuple(size_t first) {
 }
 
 PickleScanner::Value PickleScanner::ItemOf(Value tuple, size_t index) const {
-  if (KindOf(tuple) != kTuple) return kOther;
+  if (KindOf(tuple) != kTuple) return KindOf(tuple) == kForgotten ? tuple : Value{kOther};
   const auto at = static_cast<size_t>(NumberOf(tuple));
+  if (tuples_.Forgot(at)) return Pack(kForgotten, 0);
   return index < tuples_[at] ? tuples_[at + 1 + index] : Value{kOther};
 }
 
 void PickleScanner::Put(uint64_t index) {
+  if (index > memo_.size()) left_.Spend(kStepsOfFarMemo);
   const Value value = stack_.empty() ? Value{kOther} : stack_.back();
-  if (index == memo_.size()) {
+  if (index == memo_.size() && index < left_.memo) {
     memo_.Push(value);
     ++memo_count_;
   } else if (index < memo_.size()) {
     memo_[index] = value;
+  } else if (const auto found = far_memo_.find(index); found != far_memo_.end()) {
+    found->second = value;
   } else {
-    if (far_memo_.insert_or_assign(index, value).second) ++memo_count_;
+    ++memo_count_;
+    if (far_memo_.size() < kMostFarMemo) {
+      far_memo_.emplace(index, value);
+    } else {
+      memo_full_ = true;
+    }
   }
 }
 
@@ -373,6 +405,7 @@ PickleScanner::Value PickleScanner::Get(uint64_t index, PickleExtent* extent) {
   if (index < memo_.size()) return memo_[index];
   const auto found = far_memo_.find(index);
   if (found != far_memo_.end()) return found->second;
+  if (memo_full_) return Pack(kForgotten, 0);
   Problem(extent, "nothing was stored under this memo number");
   return kOther;
 }

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "lib/analysis/scan.h"
+#include "lib/analysis/scan_allowance.h"
+#include "lib/analysis/scan_stack.h"
 #include "lib/base/source.h"
 #include "lib/base/text_hash.h"
 #include "lib/pickle/pool.h"
@@ -53,17 +55,19 @@ struct ScanLiteral {
 struct PickleExtent {
   uint64_t end = 0;      // just past STOP, or where it breaks off
   bool stopped = false;  // STOP was reached
+  bool limited = false;  // the allowance ended it
   uint64_t opcodes = 0;
   std::string problem;  // the first thing that Python's machine would refuse; empty when nothing
   uint64_t problem_at = 0;
-  uint64_t searched = 0;  // bytes behind `end` in which a newline was looked for in vain
+  bool forgot = false;  // something was called or named that stood too deep in the stack or memo to be kept
   std::vector<ScanLiteral> literals;
 };
 
 // Collects the globals of the pickles of one source. `position` of its rows is relative to the source.
 class PickleScanner {
  public:
-  explicit PickleScanner(const ByteSource& source) : window_(source) {}
+  explicit PickleScanner(const ByteSource& source) : PickleScanner(source, ScanAllowance(source.size())) {}
+  PickleScanner(const ByteSource& source, const ScanAllowance& allowance);
 
   PickleExtent Read(uint64_t offset);
 
@@ -72,6 +76,7 @@ class PickleScanner {
   // Distinct names, those that were not kept included.
   uint64_t globals() const { return rows_.size() + dropped_; }
   uint64_t dropped() const { return dropped_; }
+  const ScanAllowance& left() const { return left_; }
   // Rows whose names look like names of Python's: what tells a pickle from bytes that happen to be opcodes.
   size_t plausible() const { return plausible_; }
 
@@ -83,6 +88,7 @@ class PickleScanner {
     kNamed,   // row: the global itself
     kResult,  // row: what calling the global gives
     kTuple,   // place in tuples_
+    kForgotten,
   };
   using Value = uint64_t;
   static Value Pack(Kind kind, uint64_t number) { return number << 3 | kind; }
@@ -104,12 +110,14 @@ class PickleScanner {
   size_t PopMark(PickleExtent* extent);
   void Truncate(size_t size) { stack_.Truncate(std::min(size, stack_.size())); }
   Value MakeTuple(size_t first);
-  Value ItemOf(Value tuple, size_t index) const;  // kOther when unknown
+  Value ItemOf(Value tuple, size_t index) const;  // kOther when there is none
   void Put(uint64_t index);
   Value Get(uint64_t index, PickleExtent* extent);
 
   Text TextAt(uint64_t opcode);
   const Text& CachedTextAt(uint64_t opcode);
+  // `value` is called, or names what is: notes when it is not known any more.
+  void Need(Value value) { forgot_ = forgot_ || KindOf(value) == kForgotten; }
   Value Name(CodeSource source, std::string_view module, std::string_view name, bool literal);
   Value StackGlobal(Value module, Value name);
   Value Call(CodeCall call, Value callee, Value args);
@@ -118,6 +126,7 @@ class PickleScanner {
   void Mark(size_t row, CodeCall call);
 
   ScanWindow window_;
+  ScanAllowance left_;
   std::vector<CodeUse> rows_;
   std::vector<bool> is_getattr_;  // of each row
   std::unordered_map<std::string, size_t, TextHash> row_of_;
@@ -127,12 +136,14 @@ class PickleScanner {
 
   uint64_t at_ = 0;
   uint64_t opcode_ = 0;  // offset of the opcode that runs
-  pickle::Pool<Value> stack_;
-  pickle::Pool<uint64_t> marks_;
+  bool forgot_ = false;  // as in PickleExtent
+  ScanStack<Value> stack_;
+  ScanStack<uint64_t> marks_;
   pickle::Pool<Value> memo_;
   std::unordered_map<uint64_t, Value> far_memo_;
   uint64_t memo_count_ = 0;
-  pickle::Pool<Value> tuples_;  // of each: how many items are kept, then the items
+  bool memo_full_ = false;   // something was not kept
+  ScanStack<Value> tuples_;  // of each: how many items are kept, then the items
 };
 
 }  // namespace pthview

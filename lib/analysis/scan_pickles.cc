@@ -51,16 +51,54 @@ void ScanWalker::AddRows(const ScanTarget& target, std::vector<CodeUse> rows) {
   if (!rows.empty()) looked_ = true;
 }
 
+bool ScanWalker::Exhausted(const ScanTarget& target) {
+  if (scan_allowance_.steps > 0) return false;
+  Unread(target, "scan-limit", "Not looked at: the pickles before it have more opcodes than those of any checkpoint.");
+  return true;
+}
+
+void ScanWalker::DescribeLimits(const ScanTarget& target, const PickleExtent& extent) {
+  if (extent.limited) {
+    Unread(target, "scan-limit",
+           fmt::format("Looked at up to byte {} only: {} opcodes and more are a bomb, or padding that is to hide what "
+                       "follows; no checkpoint of {} bytes has as many.",
+                       extent.end, extent.opcodes, report_->size));
+  }
+  if (extent.forgot) {
+    Unread(target, "scan-limit",
+           fmt::format("Something is called or named that stood under {} values or more on the stack or in the memo, "
+                       "and is not known any more.",
+                       scan_allowance_.stack / 2));
+  }
+}
+
+void ScanWalker::DescribeDropped(const ScanTarget& target, const PickleScanner& scanner) {
+  if (scanner.dropped() == 0) return;
+  Unread(target, "scan-names",
+         fmt::format("{} more names are only counted: those before them fill {} MB.", scanner.dropped(),
+                     ScanAllowance(0).names >> 20));
+}
+
+void ScanWalker::Spend(const ScanAllowance& share, const PickleScanner& scanner, bool kept) {
+  scan_allowance_.Spend(share.steps - scanner.left().steps);
+  if (!kept) return;
+  scan_allowance_.names = scanner.left().names;
+  scan_allowance_.dangers = scanner.left().dangers;
+}
+
 // Every pickle of a row, for what stands behind the first STOP runs as well when the loader reads on (legacy torch
 // files are five in a row). Whether the bytes are a pickle at all is decided by what they name and how they end.
 bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
-  PickleScanner scanner(*target.source);
+  if (Exhausted(target)) return true;
+  const ScanAllowance share = scan_allowance_.Share();
+  PickleScanner scanner(*target.source, share);
   const uint64_t size = target.source->size();
   LookedAt looked{target.record, "pickle"};
   std::vector<ScanLiteral> literals;
   size_t kept = 0;  // rows of the pickles that were believed
   uint64_t at = offset;
-  while (at < size) {
+  bool limited = false;
+  while (at < size && !limited) {
     const bool protocol = BeginsWithProtocol(scanner.window(), at);
     const size_t before = scanner.plausible();
     const size_t rows = scanner.rows().size();
@@ -75,17 +113,22 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
     const bool in_row = !first && protocol && extent.stopped;
     const bool believed = named || in_row ||
                           (clean && (few || !first || extent.end == size || scanner.plausible() > before)) ||
-                          (first && target.named) || (first && protocol && target.file && extent.opcodes > 1);
+                          (first && target.named) || (first && protocol && target.file && extent.opcodes > 1) ||
+                          (extent.limited && extent.problem.empty());
     if (!believed) break;
+    limited = extent.limited;
     ++looked.pickles;
     kept = scanner.rows().size();
     literals.insert(literals.end(), extent.literals.begin(), extent.literals.end());
+    looked.whole = looked.whole && !extent.limited;
+    DescribeLimits(target, extent);
     if (!extent.problem.empty()) {
+      const bool goes_on = extent.stopped || extent.limited;
       looked.whole = looked.whole && extent.stopped;
       const std::string text = fmt::format(
           "Byte {}: {}. {}", extent.problem_at, extent.problem,
-          extent.stopped ? "The rest of the pickle was looked at all the same." : "Nothing behind it was looked at.");
-      if (extent.stopped) {
+          goes_on ? "The rest of the pickle was looked at all the same." : "Nothing behind it was looked at.");
+      if (goes_on) {
         findings_.Add(Severity::kWarning, "scan-pickle", target.record, text);
       } else {
         Unread(target, "scan-pickle", text);
@@ -94,6 +137,7 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
     at = extent.end;
     if (!extent.stopped || extent.end == size) break;
   }
+  Spend(share, scanner, looked.pickles > 0);
   if (looked.pickles == 0) return false;
   looked_ = true;
   looked.bytes = at - offset;
@@ -101,10 +145,7 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
   looked.globals = scanner.globals();
   report_->pickles += looked.pickles;
   report_->globals += looked.globals;
-  if (scanner.dropped() > 0) {
-    Unread(target, "scan-names",
-           fmt::format("{} more names that are not known to be dangerous are only counted.", scanner.dropped()));
-  }
+  DescribeDropped(target, scanner);
   budget_ -= std::min(budget_, looked.bytes);
   report_->looked_at.push_back(looked);
   AddRows(target, std::move(scanner.rows()));
@@ -145,10 +186,9 @@ void ScanWalker::VisitLiteral(const ScanTarget& target, const ScanLiteral& liter
 void ScanWalker::SearchPickles(const ScanTarget& target) {
   const uint64_t size = target.source->size();
   if (!Afford(target, size)) return;
-  PickleScanner scanner(*target.source);
+  const ScanAllowance share = scan_allowance_.Share();
+  PickleScanner scanner(*target.source, share);
   ScanWindow window(*target.source);
-  constexpr uint64_t kTries = 256;
-  uint64_t wasted = 0;
   LookedAt looked{target.record, "pickle", size};
   std::vector<ScanLiteral> literals;
   for (uint64_t at = 0; at < size;) {
@@ -159,15 +199,14 @@ void ScanWalker::SearchPickles(const ScanTarget& target) {
       ++at;
       continue;
     }
-    if (wasted > kTries * size) {
+    const size_t before = scanner.plausible();
+    PickleExtent extent = scanner.Read(at);
+    if (extent.limited) {
       Unread(target, "scan-limit", fmt::format("Looked at up to byte {} only: too many pickles may begin in it.", at));
       break;
     }
-    const size_t before = scanner.plausible();
-    PickleExtent extent = scanner.Read(at);
     const bool clean = extent.stopped && extent.problem.empty() && extent.opcodes >= kFewOpcodes;
     if (scanner.plausible() == before && !(clean && byte == '\x80')) {
-      wasted += extent.end - at + extent.searched;
       ++at;
       continue;
     }
@@ -175,6 +214,8 @@ void ScanWalker::SearchPickles(const ScanTarget& target) {
     literals.insert(literals.end(), extent.literals.begin(), extent.literals.end());
     at = std::max(extent.end, at + 1);
   }
+  Spend(share, scanner, true);
+  DescribeDropped(target, scanner);
   looked.globals = scanner.globals();
   report_->pickles += looked.pickles;
   report_->globals += looked.globals;

@@ -49,6 +49,7 @@ bool LooksLikeSafetensors(std::string_view head, uint64_t size) {
 
 ScanWalker::ScanWalker(ScanReport* report, uint64_t file_size)
     : report_(report),
+      scan_allowance_(file_size),
       allowance_(std::make_shared<UnpackAllowance>(file_size)),
       budget_(SaturatingMulAdd(file_size, 8, 96 * kMega)) {}
 
@@ -101,9 +102,9 @@ bool ScanWalker::Visit(const ScanTarget& target) {
     if (!text.starts_with(begin)) continue;
     wrapped(name);
     ScanTarget inside = Inside(target, nullptr, name);
-    Unpack(OpenSlice(target.source, 0, size, std::string(name), allowance_), packing, &inside);
-    Visit(inside);
-    return true;
+    // A wrapper is known when what is in it is, or when that cannot be told.
+    const bool whole = Unpack(OpenSlice(target.source, 0, size, std::string(name), allowance_), packing, &inside);
+    return Visit(inside) || !whole;
   }
   bool known = false;
   if (LooksLikeTar(*head)) {
@@ -123,6 +124,10 @@ bool ScanWalker::Visit(const ScanTarget& target) {
 
 bool ScanWalker::Unpack(const std::shared_ptr<const ByteSource>& packed, Packing packing, ScanTarget* inside) {
   const std::string& name = packed->name();
+  if (Exhausted(*inside)) {
+    inside->source = OpenMemory(name, {});
+    return false;
+  }
   const auto format = packing == Packing::kGzip ? DeflateFormat::kGzip : DeflateFormat::kRaw;
   UnpackedPart part = packing == Packing::kXz ? OpenSoundXz(packed, name) : OpenSoundDeflate(packed, format, name);
   if (part.source == nullptr || (part.error && part.source->size() == 0)) {

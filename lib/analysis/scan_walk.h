@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "lib/analysis/scan.h"
+#include "lib/analysis/scan_allowance.h"
 #include "lib/analysis/scan_pickle.h"
 #include "lib/base/finding.h"
 #include "lib/base/source.h"
@@ -68,6 +69,13 @@ class ScanWalker {
   void SearchPickles(const ScanTarget& target);
   void VisitLiteral(const ScanTarget& target, const ScanLiteral& literal);
   void AddRows(const ScanTarget& target, std::vector<CodeUse> rows);
+  // Whether nothing of the allowance is left; says so.
+  bool Exhausted(const ScanTarget& target);
+  // Says where the allowance ended a pickle, and what it did not keep.
+  void DescribeLimits(const ScanTarget& target, const PickleExtent& extent);
+  void DescribeDropped(const ScanTarget& target, const PickleScanner& scanner);
+  // Takes what `scanner` has used of the share that it got; its rows were `kept`, or it may not have read pickles.
+  void Spend(const ScanAllowance& share, const PickleScanner& scanner, bool kept);
 
   // scan_zip.cc
   bool VisitZip(const ScanTarget& target);
@@ -83,6 +91,7 @@ class ScanWalker {
   ScanReport* report_;
   Findings findings_;
   std::optional<Error> error_;
+  ScanAllowance scan_allowance_;
   std::shared_ptr<UnpackAllowance> allowance_;  // of the file, for everything packed that stands in it
   // Bytes that may still be looked at: a few times the file's, so that overlaps and bombs end.
   uint64_t budget_;

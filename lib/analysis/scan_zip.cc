@@ -45,6 +45,8 @@ std::string Lower(std::string_view name) {
 // Several archives may stand in a row (shards of distributed checkpoints), each counting from its own start.
 bool ScanWalker::VisitZip(const ScanTarget& target) {
   bool any = false;
+  bool row = false;                // of several archives, all of which were looked at
+  std::vector<Finding> ambiguous;  // about an archive that is read as the one before it where offsets count from byte 0
   uint64_t end = target.source->size();
   while (end > 0) {
     const bool all = end == target.source->size();
@@ -58,7 +60,12 @@ bool ScanWalker::VisitZip(const ScanTarget& target) {
       if (finding.code == "zip-prefix-bytes" && any) continue;  // said of the last archive already
       std::string where = target.record;
       if (!finding.where.empty()) where += (where.empty() ? "" : " > ") + finding.where;
-      findings_.Add(finding.severity, finding.code, std::move(where), std::move(finding.text));
+      finding.where = std::move(where);
+      if (finding.code == "zip-two-directories") {
+        ambiguous.push_back(std::move(finding));
+      } else {
+        findings_.Add(finding.severity, finding.code, std::move(finding.where), std::move(finding.text));
+      }
     }
     if (!zip) {
       if (all && zip.error().code != ErrorCode::kUnrecognized) {
@@ -71,10 +78,15 @@ bool ScanWalker::VisitZip(const ScanTarget& target) {
     ScanTarget part = target;
     part.source = source;
     VisitRecords(part, *zip, tricks);
-    if (zip->start() == 0 || zip->start() >= end) return true;
+    row = zip->start() == 0;
+    if (row || zip->start() >= end) break;
     end = zip->start();
   }
-  if (any) {
+  for (Finding& finding : ambiguous) {
+    findings_.Add(row ? Severity::kWarning : finding.severity, finding.code, std::move(finding.where),
+                  std::move(finding.text));
+  }
+  if (any && !row) {
     // What stands before an archive is read as a pickle by torch.load, which asks the first bytes.
     ScanTarget front = target;
     front.source = OpenSlice(target.source, 0, end, target.source->name());
@@ -178,12 +190,14 @@ void ScanWalker::VisitRecord(const ScanTarget& target, const ZipRecord& record, 
     whole = Unpack(OpenSlice(target.source, record.offset, stored, name, allowance_), Packing::kDeflated, &inside);
   }
   looked_ = false;
+  const uint64_t unread = report_->unread;
   if (source) {
     AddSource(inside, torchscript);
   } else {
     Visit(inside);
   }
-  if (looked_ && whole && record.crc != 0 && record.method == method) CheckCrc(inside, *inside.source, record.crc);
+  if (looked_ && whole && report_->unread == unread && record.crc != 0 && record.method == method)
+    CheckCrc(inside, *inside.source, record.crc);
 }
 
 void ScanWalker::CheckCrc(const ScanTarget& target, const ByteSource& bytes, uint32_t crc) {

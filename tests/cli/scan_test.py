@@ -294,6 +294,130 @@ UNKNOWN = {
 }
 
 
+def packed(*opcodes):
+    """A torch archive with a deflated data.pkl of protocol 2. (bytes, count): so many times; they never stand in memory
+    all, for a process that is started counts what its parent took."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+        with target.open("archive/data.pkl", "w") as record:
+            for data, count in ((b"\x80\x02", 1), *(part if isinstance(part, tuple) else (part, 1) for part in opcodes)):
+                piece = max(1, (1 << 20) // len(data))
+                for _ in range(count // piece):
+                    record.write(data * piece)
+                record.write(data * (count % piece))
+    return out.getvalue()
+
+
+def far_names():
+    """Names from the memo in an order in which each has to be unpacked again."""
+    skip = op.bytes_(bytes(60_000)) + op.POP
+    texts = (b"\x8c\x06m%05dr" % i + struct.pack("<I", i) + op.POP + skip for i in range(3000))
+    used = ((i * factor % 3000 for factor in (1777, 991)) for i in range(3000))
+    return packed(*texts, *(b"".join(b"j" + struct.pack("<I", i) for i in pair) + b"\x930" for pair in used), b"N.")
+
+
+def several(count, opcode, times):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+        for i in range(count):
+            target.writestr(f"archive/{i}.pkl", b"\x80\x02" + opcode * times + b".")
+        target.writestr("archive/z.pkl", EVIL)
+    return out.getvalue()
+
+
+def numbered(form, count):
+    return (form % i for i in range(count))
+
+
+# name -> (file, code of the finding that says that not all was looked at). Little on disk, millions of opcodes.
+LIMITED = {
+    "marks": (lambda: packed((b"(", 60_000_000), b"."), "scan-limit"),
+    "marks_gzip": (lambda: gzip.compress(b"\x80\x02" + b"(" * 40_000_000 + b".", 1, mtime=0), "scan-limit"),
+    "marks_beyond_what_may_be_unpacked": (lambda: packed((b"(", 300_000_000), b"."), "scan-limit"),
+    "lists": (lambda: packed(b"](", (b"]", 60_000_000), b"e."), "scan-limit"),
+    "memo": (lambda: packed((b"}\x94", 30_000_000), b"."), "scan-limit"),
+    "memo_from_above": (lambda: packed(b"N", *(b"r" + struct.pack("<I", 4_000_000_000 - i) for i in range(250_000)),
+                                       (b"j\0\0\0\0)R0", 1), b"."), "scan-limit"),
+    "tuples": (lambda: packed(b"cm\nx\n", (b"\x85", 60_000_000), b"."), "scan-limit"),
+    "extensions": (lambda: packed((b"\x82\x05", 5_000_000), b"."), "scan-limit"),
+    "names": (lambda: packed(*numbered(b"cm%d\nx\n0", 100_000), b"N."), "scan-names"),
+    "long_names": (lambda: packed(*numbered(b"cm." + b"\x01" * 900 + b"%d\nx\n0", 100_000), b"N."), "scan-names"),
+    "far_names": (far_names, None),
+    "padding": (lambda: packed((b"N0", 139_000_000), CALL, b"."), "scan-limit"),
+    "may_begin_anywhere":
+        (lambda: tarred(sys_info=GOOD, pickle=GOOD, storages=b"c" * 10_000_000, tensors=GOOD), "scan-limit"),
+    "callee_under_3_million_values":
+        (lambda: packed(op.global_("mine", "call"), b"(", (b"N", 3_000_000), b"t", b"R."), "scan-limit"),
+    "damaged": (lambda: GOOD[:-1] + b"\xff", "scan-pickle"),
+}
+
+# name -> (file, code of a finding of severity danger); nothing dangerous is named in them.
+TRICKS = {
+    "twins": (hostile_containers.zip_file([("data.pkl", GOOD), ("data.pkl", GOOD)]), "zip-name-twins"),
+    "climbs": (zipped(("data.pkl", GOOD), ("../../etc/x", b"a")), "zip-name-climbs"),
+    "crc_lie": (zipped(("data.pkl", GOOD)).replace(struct.pack("<I", zlib.crc32(GOOD)), b"lie!"), "zip-crc"),
+}
+
+
+class Limits(unittest.TestCase):
+    def test_said_and_no_verdict_of_data(self):
+        for name, (make, want) in LIMITED.items():
+            with self.subTest(name):
+                run = runner.run([OPTIONS.pthview, "scan", "--json", written("limited.pth", make())])
+                if not OPTIONS.sanitized:
+                    self.assertEqual([], runner.complaints(run, (1,), MEGABYTES))
+                row = json.loads(run.out)["files"][0]
+                self.assertIn(row["verdict"], ("partial", "dangerous") if want is None else ("partial",))
+                self.assertIn(want or "scan-limit", [finding["code"] for finding in row["findings"]])
+                self.assertGreater(row["counts"]["unread"], 0)
+
+    def test_text(self):
+        """The limit is named with its number."""
+        out = runner.run([OPTIONS.pthview, "scan", written("limited.pth", LIMITED["lists"][0]())]).out.decode()
+        self.assertIn(": nothing but data is named in the part that could be looked at; 1 part could not be, ", out)
+        self.assertRegex(out, r"Looked at up to byte \d{8} only: \d{8} opcodes")
+
+    def test_what_was_found_before_is_reported(self):
+        code, row = scan(written("before.pth", packed(CALL, (b"N", 60_000_000), b".")))
+        self.assertEqual((1, "dangerous"), (code, row["verdict"]))
+        self.assertEqual({"os.system"}, names(row, "dangerous"))
+
+    def test_padding_hides_nothing(self):
+        """The stack forgets its bottom, not what comes after it."""
+        for pad in (b"(", b"N", b"}\x94", b"h\0\x85"):
+            data = packed(op.global_("mine", "x"), b"q\0", (pad, 5_000_000), CALL, b".")
+            code, row = scan(written("padded.pth", data))
+            self.assertEqual((1, {"os.system"}), (code, names(row, "dangerous")), pad)
+            self.assertEqual("REDUCE", next(use["call"] for use in row["code"] if use["name"] == "system"))
+
+    def test_a_bomb_leaves_something_for_what_stands_behind_it(self):
+        row = scan(written("behind.pth", several(3, b"(", 40_000_000)))[1]
+        self.assertEqual({"os.system"}, names(row, "dangerous"))
+
+    def test_large_is_no_bomb(self):
+        """Three million opcodes that are there."""
+        pickle = op.pickle(op.EMPTY_LIST, b"(", b"N" * 3_000_000, b"e")
+        for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            code, row = scan(written("large.pth", zipped(("data.pkl", pickle), compression=compression)), "--strict")
+            self.assertEqual((0, "data", 0), (code, row["verdict"], row["counts"]["unread"]), row)
+
+
+class Tricks(unittest.TestCase):
+    def test_danger_counts(self):
+        for name, (data, want) in TRICKS.items():
+            with self.subTest(name):
+                code, row = scan(written("tricks.pth", data))
+                self.assertEqual((1, "tricks"), (code, row["verdict"]), row)
+                self.assertIn((want, "danger"), [(finding["code"], finding["severity"]) for finding in row["findings"]])
+
+    def test_archives_in_a_row_are_none(self):
+        """Shards of distributed checkpoints, which may well be of one shape."""
+        code, row = scan(written("row.distcp", zipped(("data.pkl", GOOD)) * 3), "--strict")
+        self.assertEqual((0, "data", 3), (code, row["verdict"], row["counts"]["pickles"]))
+        self.assertIn(("zip-two-directories", "warning"),
+                      [(finding["code"], finding["severity"]) for finding in row["findings"]])
+
+
 class Found(unittest.TestCase):
     def test_every_hostile_pickle(self):
         paths = [path for path in hostile() if path.name.startswith("runs_")]
@@ -329,6 +453,9 @@ class Found(unittest.TestCase):
         out = result.out.decode()
         self.assertIn(f"dangerous  os.system, called at byte {EVIL.index(b'R.')} of archive/data.pkl", out)
         self.assertIn("looked at  1 pickle with 1 global, 1 record", out)
+        sources = zipped((".data/version", b"6"), ("a.py", b""), ("b.py", b""))
+        out = runner.run([OPTIONS.pthview, "scan", written("text.pth", sources)]).out.decode()
+        self.assertIn(", 2 sources or libraries, 3 records", out)
 
     def test_names_are_escaped(self):
         result = runner.run([OPTIONS.pthview, "scan", written("esc.pth", op.pickle(op.global_("os", "\x1b[31m")))])
@@ -372,7 +499,8 @@ class NotFound(unittest.TestCase):
                 self.assertNotIn(word, out)
 
     def test_what_is_not_looked_into_is_an_error(self):
-        for name, data in {"text": b"This is not a model.\n", "empty": b"", "bz2": bz2.compress(EVIL)}.items():
+        for name, data in {"text": b"This is not a model.\n", "empty": b"", "bz2": bz2.compress(EVIL),
+                           "gzip": gzip.compress(b"text\n" * 9), "xz": lzma.compress(b"text\n" * 9)}.items():
             result = runner.run([OPTIONS.pthview, "scan", written(name, data)])
             self.assertEqual(2, result.code)
             self.assertIn(name.encode(), result.err)
@@ -434,6 +562,13 @@ class Sarif(unittest.TestCase):
         for options, level in ((), "warning"), (("--strict",), "error"):
             log = json.loads(runner.run([OPTIONS.pthview, "scan", "--sarif", *options, path]).out)
             self.assertEqual([level], [row["level"] for row in log["runs"][0]["results"]])
+
+    def test_verdict(self):
+        for name, data in ("partial", LIMITED["damaged"][0]()), ("tricks", TRICKS["climbs"][0]), ("data", GOOD):
+            log = json.loads(runner.run([OPTIONS.pthview, "scan", "--sarif", written("verdict.pth", data)]).out)
+            run, = log["runs"]
+            self.assertEqual([name], [row["properties"]["verdict"] for row in run["artifacts"]])
+            self.assertEqual(name != "data", "error" in [row["level"] for row in run["results"]])
 
     def test_excludes_json(self):
         self.assertEqual(2, runner.run([OPTIONS.pthview, "scan", "--sarif", "--json", FOLDER / "sample.pth"]).code)
@@ -526,7 +661,7 @@ class Corpus(unittest.TestCase):
         rows = json.loads(result.out)["files"]
         self.assertGreater(len(rows), 200)
         for row in rows:
-            self.assertNotEqual("dangerous", row.get("verdict"), row["file"])
+            self.assertIn(row.get("verdict"), ("data", "unknown", None), row["file"])
 
 
 class Confined(unittest.TestCase):

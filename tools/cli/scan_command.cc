@@ -20,12 +20,6 @@ namespace {
 constexpr size_t kRowsShown = 20;
 constexpr size_t kGroupOf = 4;  // unknown names of one package are told apart up to here
 
-std::string_view Verdict(const ScanReport& report) {
-  if (report.Count(Judgement::kDangerous) > 0) return "dangerous";
-  if (report.Count(Judgement::kUnknown) > 0) return "unknown";
-  return "data";
-}
-
 std::string Plural(uint64_t count, std::string_view what) {
   return fmt::format("{} {}{}", WithCommas(count), what, count == 1 ? "" : "s");
 }
@@ -89,13 +83,26 @@ void PrintFindings(Output& out, const Style& style, const ScanReport& report) {
   }
 }
 
+std::string VerdictText(const Style& style, const ScanReport& report) {
+  const bool unknown = report.Count(Judgement::kUnknown) > 0;
+  const std::string named = unknown ? "loading it runs code that is not known" : "nothing but data is named";
+  switch (VerdictOf(report)) {
+    case ScanVerdict::kDangerous: return style.Red("loading it runs what is known to be dangerous");
+    case ScanVerdict::kTricks:
+      return style.Red((unknown ? named : named + " in what was looked at") +
+                       ", but the file plays tricks: programs may read it differently");
+    case ScanVerdict::kPartial:
+      return style.Yellow((unknown ? named : named + " in the part that could be looked at") +
+                          fmt::format("; {} could not be, or not to the end",
+                                      report.unread == 1 ? "1 part" : WithCommas(report.unread) + " parts"));
+    case ScanVerdict::kUnknown: return style.Yellow(named);
+    case ScanVerdict::kData: break;
+  }
+  return named + " in what was looked at";
+}
+
 void PrintText(Output& out, const Style& style, const ScanReport& report) {
-  const std::string_view verdict = Verdict(report);
-  out << style.Bold(EscapeForTerminal(report.file)) << ": "
-      << (verdict == "dangerous" ? style.Red("loading it runs what is known to be dangerous")
-          : verdict == "unknown" ? style.Yellow("loading it runs code that is not known")
-                                 : std::string("nothing but data is named in what was looked at"))
-      << "\n";
+  out << style.Bold(EscapeForTerminal(report.file)) << ": " << VerdictText(style, report) << "\n";
   PrintDangerous(out, style, report);
   PrintUnknown(out, style, report);
   PrintFindings(out, style, report);
@@ -106,7 +113,7 @@ void PrintText(Output& out, const Style& style, const ScanReport& report) {
     bytes += looked.bytes;
   }
   std::string text = fmt::format("{} with {}", Plural(report.pickles, "pickle"), Plural(report.globals, "global"));
-  if (sources > 0) text += ", " + Plural(sources, "source or library");
+  if (sources > 0) text += ", " + WithCommas(sources) + (sources == 1 ? " source or library" : " sources or libraries");
   if (report.records > 0) text += ", " + Plural(report.records, "record");
   text += fmt::format(": {} of {}", Plural(bytes, "byte"), WithCommas(report.size));
   if (report.unread > 0)
@@ -135,7 +142,7 @@ void WriteUse(JsonWriter& json, const CodeUse& use) {
 void WriteReport(JsonWriter& json, Output& out, const ScanReport& report) {
   json.BeginObject();
   json.Key("file").String(report.file);
-  json.Key("verdict").String(Verdict(report));
+  json.Key("verdict").String(VerdictName(VerdictOf(report)));
   json.Key("bytes").Uint(report.size);
   json.Key("containers").BeginArray();
   for (const std::string& wrapper : report.wrappers) json.String(wrapper);
@@ -217,8 +224,7 @@ int RunScan(const Arguments& arguments) {
       errors.push_back(std::move(error));
       return;
     }
-    refused = refused || report->Count(Judgement::kDangerous) > 0 ||
-              (strict && (report->Count(Judgement::kUnknown) > 0 || report->unread > 0));
+    refused = refused || !Passes(VerdictOf(*report), strict);
     if (as_sarif) {
       reports.push_back(std::move(*report));
     } else if (as_json) {

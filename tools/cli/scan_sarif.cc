@@ -26,8 +26,8 @@ constexpr Rule kCodeRules[] = {
 const char* LevelOf(Severity severity) {
   switch (severity) {
     case Severity::kInfo: return "note";
-    case Severity::kWarning:
-    case Severity::kError: return "warning";
+    case Severity::kWarning: return "warning";
+    case Severity::kError:  // what it is about was not looked at
     case Severity::kDanger: return "error";
   }
   return "none";
@@ -74,7 +74,9 @@ class Writer {
     for (const ScanReport& report : reports) {
       json_.BeginObject().Key("location").BeginObject().Key("uri").String(UriOf(report.file)).EndObject();
       json_.Key("length").Uint(report.size);
-      json_.Key("roles").BeginArray().String("analysisTarget").EndArray().EndObject();
+      json_.Key("roles").BeginArray().String("analysisTarget").EndArray();
+      json_.Key("properties").BeginObject().Key("verdict").String(VerdictName(VerdictOf(report))).EndObject();
+      json_.EndObject();
     }
     json_.EndArray();
     json_.Key("results").BeginArray();

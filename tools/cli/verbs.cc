@@ -109,9 +109,9 @@ constexpr Verb kVerbs[] = {
      "in the whole file (--all changes nothing), unless --part, --include or --exclude narrow it down.",
      kShowExamples, kShowOptions, 2, 2, RunShow},
     {"scan", "FILE...", "what loading a file with Python could run, without running it",
-     "Exit status 1 when something known to be dangerous is found (with --strict, unknown code too). A list of what "
-     "is\n"
-     "dangerous is never complete: that nothing was found proves nothing.",
+     "Exit status 1 when something known to be dangerous is found, when an archive plays tricks, or when not all\n"
+     "could be looked at (with --strict, for unknown code too). A list of what is dangerous is never complete: that\n"
+     "nothing was found proves nothing.",
      kScanExamples, kScanOptions, 1, SIZE_MAX, RunScan},
     {"convert", "FILE -o OUT", "write the file as ONNX or annotated JSON",
      "ONNX takes every part of kind model; --part and --all choose others. JSON takes everything, unless --part,\n"

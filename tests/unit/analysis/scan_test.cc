@@ -120,6 +120,50 @@ TEST(PickleScanner, ManyNamesAreCountedAndDangerousOnesKept) {
   EXPECT_GT(scanner.dropped(), 0U);
 }
 
+// The stack keeps its top: places go on counting from the bottom.
+TEST(ScanStack, ForgetsItsBottom) {
+  ScanStack<int> stack(4, -1);
+  for (int i = 0; i < 10; ++i) stack.Push(i);
+  EXPECT_EQ(stack.size(), 10U);
+  EXPECT_EQ(stack.back(), 9);
+  EXPECT_EQ(stack[8], 8);
+  EXPECT_EQ(stack[0], -1);
+  EXPECT_TRUE(stack.Forgot(0));
+  stack.Truncate(1);
+  EXPECT_EQ(stack.back(), -1);
+  stack.Push(20);
+  EXPECT_EQ(stack[1], 20);
+  EXPECT_EQ(stack.size(), 2U);
+}
+
+TEST(PickleScanner, SaysWhenWhatIsCalledIsForgotten) {
+  const auto extent_of = [](const std::string& pickle) {
+    const auto source = Memory(pickle);
+    ScanAllowance allowance(pickle.size());
+    allowance.stack = 100;
+    PickleScanner scanner(*source, allowance);
+    return scanner.Read(0);
+  };
+  const std::string deep(200, 'N');
+  EXPECT_TRUE(extent_of("cm\nC\n(" + deep + "tR.").forgot);
+  EXPECT_FALSE(extent_of(deep + "cm\nC\n)R.").forgot);
+  EXPECT_FALSE(extent_of("](" + deep + "e.").forgot);
+}
+
+TEST(PickleScanner, TheAllowanceEndsIt) {
+  const std::string pickle = std::string(kEvil.substr(0, kEvil.size() - 1)) + std::string(10'000, 'N') + ".";
+  const auto source = Memory(pickle);
+  ScanAllowance allowance(0);
+  allowance.steps = 5000;
+  PickleScanner scanner(*source, allowance);
+  const PickleExtent extent = scanner.Read(0);
+  EXPECT_TRUE(extent.limited);
+  EXPECT_FALSE(extent.stopped);
+  EXPECT_LT(extent.opcodes, 5000U);
+  EXPECT_EQ(scanner.left().steps, 0U);
+  EXPECT_THAT(RowsOf(scanner.rows()), ElementsAre("os.system GLOBAL REDUCE dangerous"));
+}
+
 TEST(PickleScanner, LongNamesAreCutAndDangerous) {
   const auto source = Memory("c" + std::string(100'000, 'm') + "\nC\n.");
   PickleScanner scanner(*source);
@@ -189,6 +233,19 @@ TEST(Scan, OverlappingRecordsDoNotMultiplyWork) {
   EXPECT_GE(report.Count(Judgement::kDangerous), 1U);
   EXPECT_LT(report.pickles, 100U);
   EXPECT_GT(report.unread, 900U);
+}
+
+TEST(Scan, VerdictIsTheWorst) {
+  ScanReport report;
+  EXPECT_EQ(VerdictOf(report), ScanVerdict::kData);
+  report.code.push_back({});
+  EXPECT_EQ(VerdictOf(report), ScanVerdict::kUnknown);
+  report.unread = 1;
+  EXPECT_EQ(VerdictOf(report), ScanVerdict::kPartial);
+  report.findings.push_back({Severity::kDanger, "zip-name-twins", "", ""});
+  EXPECT_EQ(VerdictOf(report), ScanVerdict::kTricks);
+  report.code[0].judgement = Judgement::kDangerous;
+  EXPECT_EQ(VerdictOf(report), ScanVerdict::kDangerous);
 }
 
 TEST(Scan, NothingKnownIsAnError) {
