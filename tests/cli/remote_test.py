@@ -162,6 +162,14 @@ class Values(Case):
                     self.assertEqual(far, near)
                     self.assertTrue(far[0]["values"])
 
+    def test_of_a_slice_only_its_bytes_are_fetched(self):
+        name = WORLD.server.url("large.safetensors")
+        for options in ((), ("--json",)):
+            WORLD.server.clear()
+            out = self.ok("show", *options, "--slice", "0:1", name, "layers.3.weight")
+            self.assertNotIn("min", out)
+            self.assertLess(WORLD.server.sent, 2 << 20)
+
     def test_hashes(self):
         for name in ("zip.pth", "legacy.pth", "file.safetensors"):
             self.assertEqual(self.ok("list", "--hash", WORLD.server.url(name)), self.ok("list", "--hash", name))

@@ -116,6 +116,19 @@ Status PrintParts(Output& out, const Style& style, const Model& model, const Ten
   return Ok();
 }
 
+// The values themselves, of the tensor's parts too.
+Status PrintValues(Output& out, const Style& style, const Model& model, const TensorView& view, TensorWindow& window,
+                   const Arguments& arguments) {
+  PTHVIEW_ASSIGN(std::string text, ValuesText(*view.model, window));
+  PTHVIEW_TRY(PrintParts(out, style, model, view));
+  if (!arguments.Value("slice").empty())
+    Fact(out, "slice",
+         fmt::format("[{}] of shape {}", EscapeForTerminal(arguments.Value("slice")), ShapeText(window.shape)));
+  if (view.made) out << style.Bold("dense") << "\n";
+  out << text << "\n";
+  return Ok();
+}
+
 // Facts, statistics and values of one tensor. Findings about it are shown too.
 Status PrintTensor(Output& out, const Style& style, const Model& model, Index index, const Arguments& arguments) {
   const Tensor& tensor = model.tensors[index];
@@ -138,6 +151,10 @@ Status PrintTensor(Output& out, const Style& style, const Model& model, Index in
     PTHVIEW_ASSIGN(std::string hash, HashTensor(model, tensor));
     Fact(out, "sha256", hash);
   }
+  if (StatisticsAreFar(*view.model, *view.values, arguments.Value("slice"))) {
+    Fact(out, "statistics", "left out: they take all of the tensor, which is fetched without --slice");
+    return PrintValues(out, style, model, view, window, arguments);
+  }
   auto statistics = ComputeStatistics(*view.model, *view.values);
   if (statistics) {
     PrintStatistics(out, *statistics);
@@ -146,14 +163,7 @@ Status PrintTensor(Output& out, const Style& style, const Model& model, Index in
   } else {
     Fact(out, "statistics", "none: " + statistics.error().message);
   }
-  PTHVIEW_ASSIGN(std::string text, ValuesText(*view.model, window));
-  PTHVIEW_TRY(PrintParts(out, style, model, view));
-  if (!arguments.Value("slice").empty())
-    Fact(out, "slice",
-         fmt::format("[{}] of shape {}", EscapeForTerminal(arguments.Value("slice")), ShapeText(window.shape)));
-  if (view.made) out << style.Bold("dense") << "\n";
-  out << text << "\n";
-  return Ok();
+  return PrintValues(out, style, model, view, window, arguments);
 }
 
 void PrintPlain(Output& out, const Style& style, const PlainValue& plain, bool alone) {

@@ -73,9 +73,11 @@ Status WriteTensor(JsonWriter& json, const Model& model, Index index, bool alone
     window.Bind();
     json.Key("slice").String(arguments.Value("slice"));
     PTHVIEW_TRY(WriteValues(json, *view.model, window));
-    if (auto statistics = ComputeStatistics(*view.model, *view.values)) {
-      json.Key("statistics");
-      WriteStatistics(json, *statistics);
+    if (!StatisticsAreFar(*view.model, *view.values, arguments.Value("slice"))) {
+      if (auto statistics = ComputeStatistics(*view.model, *view.values)) {
+        json.Key("statistics");
+        WriteStatistics(json, *statistics);
+      }
     }
   }
   if (!view.parts.empty()) PTHVIEW_TRY(WriteParts(json, model, view));

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/distant_source.h"
 #include "tools/cli/tensor_table.h"
 
 namespace pthview {
@@ -55,6 +56,12 @@ void ViewTensor(const Model& model, const Tensor& tensor, size_t most_parts, Ten
   view->made = std::move(*dense);
   view->model = &*view->made;
   view->values = &view->made->tensors.front();
+}
+
+bool StatisticsAreFar(const Model& model, const Tensor& tensor, std::string_view slice) {
+  if (slice.empty() || tensor.storage == kNone || tensor.nbytes() < DistantSource::kWorthAssuming) return false;
+  const Storage& storage = model.storages[tensor.storage];
+  return storage.source != kNone && WorthAssuming(*model.sources[storage.source]) != nullptr;
 }
 
 std::string PartText(const TensorPart& part) {

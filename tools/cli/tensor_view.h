@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/analysis/dense_copy.h"
@@ -23,6 +24,10 @@ struct TensorView {
 
 // At most `most_parts` parts. The result points into itself and into `model`: it is to stay where it is.
 void ViewTensor(const Model& model, const Tensor& tensor, size_t most_parts, TensorView* view);
+
+// Whether statistics would fetch the whole of a large tensor from another machine, when a slice of it is all that was
+// asked for.
+bool StatisticsAreFar(const Model& model, const Tensor& tensor, std::string_view slice);
 
 // "float32 [3, 4]"
 std::string PartText(const TensorPart& part);
