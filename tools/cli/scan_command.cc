@@ -70,6 +70,7 @@ void PrintUnknown(Output& out, const Style& style, const ScanReport& report) {
 
 void PrintFindings(Output& out, const Style& style, const ScanReport& report) {
   std::vector<const Finding*> order;
+  order.reserve(report.findings.size());
   for (const Finding& finding : report.findings) order.push_back(&finding);
   std::stable_sort(order.begin(), order.end(),
                    [](const Finding* a, const Finding* b) { return a->severity > b->severity; });
