@@ -78,7 +78,8 @@ uint64_t TextSize(const Tree& tree, Value data) {
 
 bool ReadInts(const Tree& tree, Value sequence, std::vector<int64_t>* out) {
   if (!sequence.Is(Kind::kTuple) && !sequence.Is(Kind::kList)) return false;
-  for (Value item : tree.Sequence(sequence)) {
+  auto items = tree.Sequence(sequence);
+  for (Value item : items.first(std::min(items.size(), ModelBuilder::kMaxRank + 1))) {
     if (!item.Is(Kind::kInt)) return false;
     out->push_back(item.integer);
   }

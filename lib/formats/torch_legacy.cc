@@ -194,18 +194,12 @@ class LegacyReader {
   }
 
   void MakeRows(TorchPickle& pickle) {
-    std::vector<std::string_view> devices;
+    DeviceNames devices(builder_.arena());
     for (const auto& id : ids_) {
       StorageRow row;
       if (id) {
         row = {.dtype = id->dtype, .numel = id->numel, .is_storage = true};
-        for (std::string_view known : devices) {
-          if (known == id->location) row.device = known;
-        }
-        if (row.device.empty() && !id->location.empty()) {
-          devices.push_back(builder_.arena().Copy(id->location));
-          row.device = devices.back();
-        }
+        row.device = devices.Of(id->location);
         Place& place = places_[by_key_.find(id->key)->second];
         if (place.storage == kNone) place.storage = MakeStorage(*id, place, row.device);
         row.storage = place.storage;

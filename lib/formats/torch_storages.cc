@@ -22,6 +22,18 @@ int64_t IntOr(Value value, int64_t otherwise) { return value.Is(Kind::kInt) ? va
 
 }  // namespace
 
+std::string_view DeviceNames::Of(std::string_view device) {
+  constexpr size_t kLongest = 64;
+  const bool cut = device.size() > kLongest;
+  if (cut) device = device.substr(0, kLongest);
+  for (const auto& [known, shown] : known_) {
+    if (known == device && shown.size() == known.size() + (cut ? 3 : 0)) return shown;
+  }
+  const std::string_view copy = arena_.Copy(cut ? std::string(device) + "..." : std::string(device));
+  if (known_.size() < kMostKnown) known_.emplace_back(copy.substr(0, device.size()), copy);
+  return copy;
+}
+
 std::optional<StorageId> ParseStorageId(const Tree& tree, const std::vector<GlobalMeaning>& meanings, Value id,
                                         Arena& arena) {
   auto items = tree.Sequence(id);

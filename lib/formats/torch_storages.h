@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/formats/torch_globals.h"
@@ -31,6 +32,19 @@ struct ModuleSourceId {
   pickle::Value class_name;  // kGlobal
   std::string_view file;
   std::string_view source;
+};
+
+// Names of devices, each kept once. Real ones are as short as "cuda:0"; a longer one than 64 bytes is cut, and ends in
+// "...": every tensor is listed with it, and a pickle may name it many times.
+class DeviceNames {
+ public:
+  explicit DeviceNames(Arena& arena) : arena_(arena) {}
+  std::string_view Of(std::string_view device);
+
+ private:
+  static constexpr size_t kMostKnown = 64;  // what comes after that many is kept for itself and not looked for
+  Arena& arena_;
+  std::vector<std::pair<std::string_view, std::string_view>> known_;  // what is compared, what is shown
 };
 
 std::optional<StorageId> ParseStorageId(const pickle::Tree& tree, const std::vector<GlobalMeaning>& meanings,

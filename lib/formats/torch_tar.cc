@@ -36,7 +36,7 @@ using pickle::Kind;
 using pickle::Tree;
 using pickle::Value;
 
-constexpr int32_t kMaxRank = 1024;
+constexpr int32_t kMaxRank = ModelBuilder::kMaxRank;
 
 // One member, read front to back: pickles and numbers in turn.
 class Stream {

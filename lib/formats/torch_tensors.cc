@@ -32,6 +32,7 @@ TensorReader::TensorReader(const TorchPickle& file, ModelBuilder& builder, Neste
       tree_(file.tree),
       builder_(builder),
       nested_(std::move(nested)),
+      devices_(builder.arena()),
       component_budget_(static_cast<int64_t>(file.tree.end / 16 + 4096)),
       state_budget_(file.tree.end) {}
 
@@ -319,7 +320,9 @@ bool TensorReader::Ints(Value sequence, std::vector<int64_t>* out) {
     return Ints(args[0], out);
   }
   if (!sequence.Is(Kind::kTuple) && !sequence.Is(Kind::kList)) return false;
-  for (Value item : tree_.Sequence(sequence)) {
+  // A pickle may name one long list many times; that it has too many dimensions is seen without copying them all.
+  Args items = tree_.Sequence(sequence);
+  for (Value item : items.first(std::min(items.size(), ModelBuilder::kMaxRank + 1))) {
     if (!item.Is(Kind::kInt)) return false;
     out->push_back(item.integer);
   }
@@ -332,23 +335,15 @@ DType TensorReader::DTypeOf(Value value) const {
 }
 
 std::string_view TensorReader::DeviceOf(Value value) {
-  if (value.IsText()) return CopyDevice(value.Text());
+  if (value.IsText()) return devices_.Of(value.Text());
   if (!value.Is(Kind::kObject)) return {};
   const Object& object = tree_.ObjectOf(value);
   if (MeaningOf(object.callable).kind != kDevice) return {};
   Args args = tree_.Sequence(object.args);
   if (args.empty() || !args[0].IsText()) return {};
   if (args.size() > 1 && args[1].Is(Kind::kInt))
-    return CopyDevice(fmt::format("{}:{}", args[0].Text(), args[1].integer));
-  return CopyDevice(args[0].Text());
-}
-
-std::string_view TensorReader::CopyDevice(std::string_view device) {
-  for (std::string_view known : devices_) {
-    if (known == device) return known;
-  }
-  devices_.push_back(builder_.arena().Copy(device));
-  return devices_.back();
+    return devices_.Of(fmt::format("{}:{}", args[0].Text().substr(0, 100), args[1].integer));
+  return devices_.Of(args[0].Text());
 }
 
 std::string_view TensorReader::QualifiedName(Value global) {

@@ -119,7 +119,6 @@ class TensorReader {
   DType DTypeOf(pickle::Value value) const;
   std::string_view DeviceOf(pickle::Value value);
   std::string_view QualifiedName(pickle::Value global);
-  std::string_view CopyDevice(std::string_view device);
 
   const TorchPickle& file_;
   const pickle::Tree& tree_;
@@ -129,7 +128,7 @@ class TensorReader {
   std::vector<int64_t> shape_;
   std::vector<int64_t> strides_;
   std::vector<std::pair<uint64_t, std::optional<StorageRow>>> nested_cache_;  // by identity of the call
-  std::vector<std::string_view> devices_;
+  DeviceNames devices_;
   std::unordered_map<uint64_t, std::vector<std::byte>> decoded_;  // bytes of nested files, by identity of their call
   uint64_t decoded_bytes_ = 0;
   // Components that may still be read: without sharing there is at most one in 16 bytes of pickle, and with it tensors

@@ -115,22 +115,14 @@ Result<TorchPickle> LoadZipPickle(ModelBuilder& builder, ZipStorages& storages, 
   }
   file.meanings = MeaningsOf(file.tree);
   file.storages.reserve(file.tree.persistent_ids().size());
-  std::vector<std::pair<std::string_view, std::string_view>> devices;  // raw, copied: a handful
+  DeviceNames devices(builder.arena());
   for (Value id : file.tree.persistent_ids()) {
     auto parsed = ParseStorageId(file.tree, file.meanings, id, builder.arena());
     if (!parsed) {
       file.storages.push_back({});
       continue;
     }
-    std::string_view device;
-    for (const auto& [raw, copy] : devices) {
-      if (raw == parsed->location) device = copy;
-    }
-    if (device.empty() && !parsed->location.empty()) {
-      device = builder.arena().Copy(parsed->location);
-      devices.emplace_back(device, device);
-    }
-    file.storages.push_back(storages.Resolve(*parsed, device, storage_folder));
+    file.storages.push_back(storages.Resolve(*parsed, devices.Of(parsed->location), storage_folder));
   }
   return file;
 }

@@ -13,7 +13,6 @@ namespace pthview {
 namespace {
 
 // A shape longer than this is no tensor: torch's own limit is 64 dimensions for most operations.
-constexpr size_t kMaxRank = 1024;
 
 // An expanded tensor is an honest thing; this many times its storage is not.
 constexpr uint64_t kManyTimes = 1 << 16;
@@ -105,7 +104,7 @@ Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
   };
 
   if (draft.shape.size() > kMaxRank) {
-    return reject("tensor-rank", fmt::format("{} dimensions are more than any tensor has", draft.shape.size()),
+    return reject("tensor-rank", fmt::format("more than {} dimensions, which no tensor has", kMaxRank),
                   DataState::kOutOfBounds);
   }
   tensor.shape = arena().Copy(draft.shape);

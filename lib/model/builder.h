@@ -32,6 +32,8 @@ struct TensorDraft {
 
 class ModelBuilder {
  public:
+  static constexpr size_t kMaxRank = 1024;  // dimensions; torch itself has a limit of 64 in most places
+
   explicit ModelBuilder(Findings findings = {}) : findings_(std::move(findings)) {}
 
   Model& model() { return model_; }
@@ -43,8 +45,8 @@ class ModelBuilder {
   // Bytes of our own (inflated, decoded, nested) as a storage.
   Index AddMemoryStorage(std::string_view name, std::vector<std::byte> bytes, DType dtype, std::string_view device);
 
-  // Copies of bytes that stand in a pickle (NumPy arrays, lists of numbers, nested files) may be asked for many times by
-  // reference. Whoever reads a pickle allows a multiple of its size, and each copy takes its share first.
+  // Copies of bytes that stand in a pickle (NumPy arrays, lists of numbers, nested files) may be asked for many times
+  // by reference. Whoever reads a pickle allows a multiple of its size, and each copy takes its share first.
   void AllowInline(uint64_t bytes) { inline_left_ += bytes; }
   [[nodiscard]] bool TakeInline(uint64_t bytes, std::string_view where);
 

@@ -34,7 +34,7 @@ class Line {
   // `text`, whose width on a terminal is given, filled up to a column's width.
   void Left(std::string_view text, size_t width, size_t column) {
     Text(text);
-    if (width < column) Spaces(column - width);
+    Fill(width, column);
   }
   void Left(std::string_view text, size_t column) { Left(text, text.size(), column); }
   // A number with commas, to the right of a column.
@@ -64,10 +64,14 @@ class Line {
     }
     *at++ = ']';
     size_ = static_cast<size_t>(at - buffer_.data());
-    if (size_ - before < column) Spaces(column - (size_ - before));
+    Fill(size_ - before, column);
   }
 
  private:
+  void Fill(size_t width, size_t column) {
+    if (column > 0) Spaces(width < column ? column - width : 2);
+  }
+
   void Reserve(size_t more) {
     if (buffer_.size() - size_ < more) [[unlikely]]
       Grow(more);
@@ -76,6 +80,10 @@ class Line {
   std::vector<char> buffer_ = std::vector<char>(4096);
   size_t size_ = 0;
 };
+
+// A cell that is wider moves what stands behind it, in its own row: a name of a megabyte would otherwise make every row
+// as long.
+constexpr size_t kWidestColumn = 160;
 
 struct Widths {
   size_t name = 4;
@@ -86,9 +94,9 @@ struct Widths {
   size_t device = 6;
 
   void Cover(const Widths& other) {
-    name = std::max(name, other.name);
+    name = std::max(name, std::min(other.name, kWidestColumn));
     dtype = std::max(dtype, other.dtype);
-    shape = std::max(shape, other.shape);
+    shape = std::max(shape, std::min(other.shape, kWidestColumn));
     numel = std::max(numel, other.numel);
     bytes = std::max(bytes, other.bytes);
     device = std::max(device, other.device);
@@ -184,7 +192,11 @@ void PutRow(Line& line, const Widths& widths, const Model& model, const Selectio
   if (!hashes.empty()) line.Text("  " + (hashes[i].empty() ? std::string("-") : hashes[i]));
   if (tensor.layout != Layout::kDense) line.Text(fmt::format("  {}", LayoutName(tensor.layout)));
   if (tensor.data != DataState::kPresent) line.Text(fmt::format("  data: {}", DataStateName(tensor.data)));
-  if (tensor.same_as != kNone) line.Text("  same as " + EscapeForTerminal(model.tensors[tensor.same_as].path));
+  if (tensor.same_as != kNone) {  // many may be the same as one whose name is long
+    const std::string_view path = model.tensors[tensor.same_as].path;
+    line.Text("  same as " + EscapeForTerminal(path.substr(0, kWidestColumn)) +
+              (path.size() > kWidestColumn ? "..." : ""));
+  }
   line.Text("\n");
 }
 
