@@ -347,8 +347,12 @@ std::string_view TensorReader::DeviceOf(Value value) {
 }
 
 std::string_view TensorReader::QualifiedName(Value global) {
-  const pickle::Global& g = tree_.GlobalOf(global);
-  return builder_.arena().Copy(fmt::format("{}.{}", g.module, g.name));
+  std::string_view& name = qualified_names_[global.index];
+  if (name.empty()) {
+    const pickle::Global& g = tree_.GlobalOf(global);
+    name = builder_.arena().Copy(fmt::format("{}.{}", g.module, g.name));
+  }
+  return name;
 }
 
 }  // namespace pthview

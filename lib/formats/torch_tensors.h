@@ -129,6 +129,7 @@ class TensorReader {
   std::vector<int64_t> strides_;
   std::vector<std::pair<uint64_t, std::optional<StorageRow>>> nested_cache_;  // by identity of the call
   DeviceNames devices_;
+  std::unordered_map<uint32_t, std::string_view> qualified_names_;  // by index of the global
   std::unordered_map<uint64_t, std::vector<std::byte>> decoded_;  // bytes of nested files, by identity of their call
   uint64_t decoded_bytes_ = 0;
   // Components that may still be read: without sharing there is at most one in 16 bytes of pickle, and with it tensors

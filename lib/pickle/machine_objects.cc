@@ -1,4 +1,6 @@
 // What Python would import or call: here, names and arguments on record.
+#include <string>
+
 #include "lib/pickle/machine_state.h"
 
 namespace pthview::pickle {
@@ -6,6 +8,18 @@ namespace {
 
 // Longer names are not refused by Python, but a file of other content must not be searched to its end for a newline.
 constexpr uint64_t kLongestName = uint64_t{1} << 20;
+
+// Longer names of modules and classes are kept as so many bytes, of which the last three are "...". Real ones have a
+// hundred; whatever is made of a pickle says the class of each object, and ten thousand may have one name.
+constexpr size_t kLongestKept = 200;
+
+// What tells a name from others: a long one is told by one byte more than others have.
+std::string_view KeyOf(std::string_view name) { return name.substr(0, kLongestKept + 1); }
+
+std::string_view KeptOf(std::string_view name, Arena& arena) {
+  if (name.size() <= kLongestKept) return name;
+  return arena.Copy(std::string(name.substr(0, kLongestKept - 3)) + "...");
+}
 
 }  // namespace
 
@@ -30,8 +44,11 @@ bool Machine::StackGlobal() {
 
 uint32_t Machine::Intern(std::string_view module, std::string_view name) {
   const auto [entry, is_new] =
-      global_indices_.try_emplace({module, name}, static_cast<uint32_t>(tree_.globals_.size()));
-  if (is_new) tree_.globals_.Push({module, name, static_cast<uint64_t>(opcode_ - begin_)});
+      global_indices_.try_emplace({KeyOf(module), KeyOf(name)}, static_cast<uint32_t>(tree_.globals_.size()));
+  if (is_new) {
+    tree_.globals_.Push(
+        {KeptOf(module, tree_.arena_), KeptOf(name, tree_.arena_), static_cast<uint64_t>(opcode_ - begin_)});
+  }
   return entry->second;
 }
 

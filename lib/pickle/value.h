@@ -55,6 +55,7 @@ struct Value {
   std::string_view Text() const { return {text, length}; }
 };
 
+// Names of more than 200 bytes are cut, and end in "...".
 struct Global {
   std::string_view module;
   std::string_view name;

@@ -87,6 +87,17 @@ TEST(TreeTest, EqualGlobalsAreOne) {
   EXPECT_EQ(tree->ObjectOf(items[3]).callable.index, items[1].index);
 }
 
+TEST(TreeTest, LongNamesOfGlobalsAreCut) {
+  const std::string longest(200, 'm');
+  const std::string longer(201, 'm');
+  const std::string far(5000, 'm');
+  auto tree = ReadText("(c" + longest + "\nA\nc" + longer + "\nA\nc" + far + "\nA\nt.");
+  ASSERT_TRUE(tree);
+  ASSERT_EQ(tree->globals().size(), 2u);
+  EXPECT_EQ(tree->globals()[0].module, longest);
+  EXPECT_EQ(tree->globals()[1].module, std::string(197, 'm') + "...");
+}
+
 TEST(TreeTest, ObjectsTellHowTheyWereMade) {
   auto tree = ReadText(
       "(cm\nC\n)Rcm\nC\n)\x81"
