@@ -44,9 +44,9 @@ TEST(TreeTest, ListsThatGrowInTurnsKeepTheirItems) {
   const auto second = tree->List(lists[1]);
   ASSERT_EQ(first.size(), 1000u);
   ASSERT_EQ(second.size(), 2000u);
-  for (int i = 0; i < 1000; ++i) {
-    EXPECT_EQ(first[i].integer, i % 256);
-    EXPECT_EQ(second[2 * i].integer, i % 256);
+  for (size_t i = 0; i < 1000; ++i) {
+    EXPECT_EQ(first[i].integer, static_cast<int64_t>(i % 256));
+    EXPECT_EQ(second[2 * i].integer, static_cast<int64_t>(i % 256));
     EXPECT_TRUE(second[2 * i + 1].Is(Kind::kNone));
   }
 }
