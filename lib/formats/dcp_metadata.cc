@@ -15,6 +15,7 @@
 
 #include "lib/base/escape.h"
 #include "lib/base/text_hash.h"
+#include "lib/formats/pickled_ints.h"
 #include "lib/formats/torch_values.h"
 #include "lib/formats/work_budget.h"
 
@@ -32,8 +33,6 @@ TorchPickle AsTorchPickle(Tree tree) {
   file.storages.resize(file.tree.persistent_ids().size());
   return file;
 }
-
-constexpr size_t kMostDimensions = 1024;
 
 class Reader {
  public:
@@ -74,23 +73,8 @@ class Reader {
     return pairs ? TorchValues::Find(*pairs, name) : nullptr;
   }
 
-  // torch.Size((2, 3)), or a plain tuple or list.
   std::optional<std::vector<int64_t>> Ints(const Value* value) const {
-    if (value == nullptr) return std::nullopt;
-    Value list = *value;
-    if (list.Is(Kind::kObject)) {
-      auto args = tree_.Sequence(tree_.ObjectOf(list).args);
-      if (args.size() != 1) return std::nullopt;
-      list = args[0];
-    }
-    if (!list.Is(Kind::kTuple) && !list.Is(Kind::kList)) return std::nullopt;
-    if (tree_.Sequence(list).size() > kMostDimensions) return std::nullopt;
-    std::vector<int64_t> ints;
-    for (Value item : tree_.Sequence(list)) {
-      if (!item.Is(Kind::kInt)) return std::nullopt;
-      ints.push_back(item.integer);
-    }
-    return ints;
+    return value != nullptr ? IntsOf(tree_, *value) : std::nullopt;
   }
 
   // For what is kept of the pickle, which may name one text or list many times.

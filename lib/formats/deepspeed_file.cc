@@ -14,35 +14,10 @@ const Value* DeepSpeedFile::Find(Value dict, std::string_view key) {
   return pairs ? TorchValues::Find(*pairs, key) : nullptr;
 }
 
-namespace {
-
-// What an object was called with, when that is one value: an enum's, the tuple of a torch.Size.
-Value OnlyArgument(const pickle::Tree& tree, Value value) {
-  if (!value.Is(Kind::kObject)) return value;
-  auto args = tree.Sequence(tree.ObjectOf(value).args);
-  return args.size() == 1 ? args[0] : value;
-}
-
-}  // namespace
-
 std::optional<int64_t> DeepSpeedFile::Int(Value value) const {
   value = OnlyArgument(file.tree, value);
   if (!value.Is(Kind::kInt)) return std::nullopt;
   return value.integer;
-}
-
-std::optional<std::vector<int64_t>> DeepSpeedFile::Ints(Value value, size_t most) const {
-  value = OnlyArgument(file.tree, value);
-  if (!value.Is(Kind::kTuple) && !value.Is(Kind::kList)) return std::nullopt;
-  auto items = file.tree.Sequence(value);
-  if (items.size() > most) return std::nullopt;
-  std::vector<int64_t> ints;
-  ints.reserve(items.size());
-  for (Value item : items) {
-    if (!item.Is(Kind::kInt)) return std::nullopt;
-    ints.push_back(item.integer);
-  }
-  return ints;
 }
 
 Result<std::unique_ptr<DeepSpeedFile>> LoadDeepSpeedFile(ModelBuilder& builder, const std::string& folder,

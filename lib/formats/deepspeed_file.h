@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/base/result.h"
+#include "lib/formats/pickled_ints.h"
 #include "lib/formats/torch_file.h"
 #include "lib/formats/torch_values.h"
 #include "lib/model/builder.h"
@@ -30,9 +31,10 @@ struct DeepSpeedFile {
   const pickle::Value* Find(std::string_view key) { return Find(file.tree.root, key); }
   // An int, or a member of an enum of ints.
   std::optional<int64_t> Int(pickle::Value value) const;
-  // A torch.Size or a plain sequence of ints, of `most` at the most: a pickle may name a long one many times.
-  std::optional<std::vector<int64_t>> Ints(pickle::Value value, size_t most = kMostDimensions) const;
-  static constexpr size_t kMostDimensions = 1024;  // of a shape
+  // As IntsOf.
+  std::optional<std::vector<int64_t>> Ints(pickle::Value value, size_t most = ModelBuilder::kMaxRank) const {
+    return IntsOf(file.tree, value, most);
+  }
 };
 
 Result<std::unique_ptr<DeepSpeedFile>> LoadDeepSpeedFile(ModelBuilder& builder, const std::string& folder,

@@ -6,6 +6,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/base/element.h"
+#include "lib/formats/pickled_ints.h"
 
 namespace pthview {
 
@@ -74,16 +75,6 @@ uint64_t TextSize(const Tree& tree, Value data) {
   if (!data.Is(Kind::kObject)) return 0;
   Args args = tree.Sequence(tree.ObjectOf(data).args);
   return !args.empty() && args[0].IsText() ? args[0].length : 0;
-}
-
-bool ReadInts(const Tree& tree, Value sequence, std::vector<int64_t>* out) {
-  if (!sequence.Is(Kind::kTuple) && !sequence.Is(Kind::kList)) return false;
-  auto items = tree.Sequence(sequence);
-  for (Value item : items.first(std::min(items.size(), ModelBuilder::kMaxRank + 1))) {
-    if (!item.Is(Kind::kInt)) return false;
-    out->push_back(item.integer);
-  }
-  return true;
 }
 
 // Text whose code points are bytes (U+0000 .. U+00FF in UTF-8) back to those bytes.
@@ -172,7 +163,7 @@ std::optional<Tensor> ReadNumpyArray(const Tree& tree, const std::vector<GlobalM
   }
   NumpyDType dtype = DTypeOf(tree, meanings, type);
   std::vector<int64_t> shape;
-  if (dtype.dtype == DType::kUnknown || !ReadInts(tree, shape_value, &shape)) return std::nullopt;
+  if (dtype.dtype == DType::kUnknown || !AppendSizes(tree, shape_value, &shape)) return std::nullopt;
   if (!builder.TakeInline(TextSize(tree, data), where)) return std::nullopt;
   auto bytes = BytesOf(tree, meanings, data);
   if (!bytes) return std::nullopt;

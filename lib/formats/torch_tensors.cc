@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lib/formats/numpy_arrays.h"
+#include "lib/formats/pickled_ints.h"
 
 namespace pthview {
 
@@ -314,19 +315,7 @@ std::optional<StorageRow> TensorReader::Nested(Args args) {
 
 bool TensorReader::Ints(Value sequence, std::vector<int64_t>* out) {
   out->clear();
-  if (sequence.Is(Kind::kObject)) {  // torch.Size((2, 3)) or build_intlist([2, 3])
-    Args args = tree_.Sequence(tree_.ObjectOf(sequence).args);
-    if (args.size() != 1 || args[0].Is(Kind::kObject)) return false;
-    return Ints(args[0], out);
-  }
-  if (!sequence.Is(Kind::kTuple) && !sequence.Is(Kind::kList)) return false;
-  // A pickle may name one long list many times; that it has too many dimensions is seen without copying them all.
-  Args items = tree_.Sequence(sequence);
-  for (Value item : items.first(std::min(items.size(), ModelBuilder::kMaxRank + 1))) {
-    if (!item.Is(Kind::kInt)) return false;
-    out->push_back(item.integer);
-  }
-  return true;
+  return AppendSizes(tree_, OnlyArgument(tree_, sequence), out);  // torch.Size((2, 3)) or build_intlist([2, 3])
 }
 
 DType TensorReader::DTypeOf(Value value) const {

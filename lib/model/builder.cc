@@ -12,8 +12,6 @@
 namespace pthview {
 namespace {
 
-// A shape longer than this is no tensor: torch's own limit is 64 dimensions for most operations.
-
 // An expanded tensor is an honest thing; this many times its storage is not.
 constexpr uint64_t kManyTimes = 1 << 16;
 constexpr uint64_t kLargeTensor = uint64_t{1} << 30;

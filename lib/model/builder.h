@@ -32,7 +32,8 @@ struct TensorDraft {
 
 class ModelBuilder {
  public:
-  static constexpr size_t kMaxRank = 1024;  // dimensions; torch itself has a limit of 64 in most places
+  // A shape with more dimensions is no tensor: torch's own limit is 64 for most operations.
+  static constexpr size_t kMaxRank = 1024;
 
   explicit ModelBuilder(Findings findings = {}) : findings_(std::move(findings)) {}
 
