@@ -125,10 +125,14 @@ Result<Model> OpenWith(const Plugin& plugin, const std::string& path, uint64_t s
   return model;
 }
 
+bool ReadsFiles(const Plugin& plugin) { return plugin.problem.empty() && plugin.manifest.Has(PluginKind::kFormat); }
+
 // Whose file it would be, if it were a file of its own.
 std::optional<Result<Model>> Decline(const OpenContext& context) {
-  for (const Plugin& plugin : FindPlugins(SearchPath())) {
-    if (!plugin.problem.empty() || !plugin.manifest.Has(PluginKind::kFormat)) continue;
+  // Looked for once: an archive may hold thousands of files that nobody knows.
+  static const auto& plugins = *new std::vector<Plugin>(FindPlugins(SearchPath()));
+  for (const Plugin& plugin : plugins) {
+    if (!ReadsFiles(plugin)) continue;
     if (plugin.manifest.Match(context.head, context.path) < Manifest::kByContent) continue;
     return Result<Model>(Error{
         .code = ErrorCode::kUnrecognized,
@@ -152,7 +156,7 @@ std::optional<Result<Model>> Open(OpenContext& context, const OpenOptions& optio
   const std::vector<Plugin> plugins = FindPlugins(SearchPath());
   std::vector<Candidate> candidates;
   for (const Plugin& plugin : plugins) {
-    if (!plugin.problem.empty() || !plugin.manifest.Has(PluginKind::kFormat)) continue;
+    if (!ReadsFiles(plugin)) continue;
     if (int score = plugin.manifest.Match(context.head, context.path)) candidates.push_back({score, &plugin});
   }
   std::ranges::stable_sort(candidates, std::greater(), &Candidate::score);
