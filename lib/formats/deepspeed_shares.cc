@@ -131,7 +131,7 @@ class Reader {
       const char* key = share_.stage == 3 ? "fp32_flat_groups" : "single_partition_of_fp32_groups";
       if (const Value* groups = file.Find(*state, key)) ReadFlat(file, rank, *groups);
     }
-    if (conflict_) {
+    if (std::ranges::any_of(saved_.groups, &DeepSpeedGroup::conflict)) {
       builder_.Note(Severity::kError, "zero-share", "",
                     fmt::format("the ranks{} say different paddings or numbers of ranks of a group: its parameters "
                                 "have no data here",
@@ -185,7 +185,7 @@ class Reader {
       if (!of.paddings) {
         of.paddings = std::move(*list);
       } else if (*of.paddings != *list) {
-        of.conflict = conflict_ = true;
+        of.conflict = true;
       }
     }
   }
@@ -193,7 +193,7 @@ class Reader {
   // What one rank says, and another may say differently.
   void SetPartitions(size_t group, int64_t partitions) {
     DeepSpeedGroup& of = saved_.groups[group];
-    if (of.partitions != 0 && of.partitions != partitions) of.conflict = conflict_ = true;
+    if (of.partitions != 0 && of.partitions != partitions) of.conflict = true;
     of.partitions = partitions;
   }
 
@@ -241,7 +241,6 @@ class Reader {
   DeepSpeedSaved saved_;
   std::optional<WorkBudget> budget_;  // for names and sizes of parameters
   bool stage_known_ = false;
-  bool conflict_ = false;
 };
 
 }  // namespace

@@ -24,13 +24,13 @@ int64_t IntOr(Value value, int64_t otherwise) { return value.Is(Kind::kInt) ? va
 
 std::string_view DeviceNames::Of(std::string_view device) {
   constexpr size_t kLongest = 64;
-  const bool cut = device.size() > kLongest;
-  if (cut) device = device.substr(0, kLongest);
-  for (const auto& [known, shown] : known_) {
-    if (known == device && shown.size() == known.size() + (cut ? 3 : 0)) return shown;
+  std::string cut;
+  if (device.size() > kLongest) device = cut = std::string(device.substr(0, kLongest)) + "...";
+  for (std::string_view known : known_) {
+    if (known == device) return known;
   }
-  const std::string_view copy = arena_.Copy(cut ? std::string(device) + "..." : std::string(device));
-  if (known_.size() < kMostKnown) known_.emplace_back(copy.substr(0, device.size()), copy);
+  const std::string_view copy = arena_.Copy(device);
+  if (known_.size() < kMostKnown) known_.push_back(copy);
   return copy;
 }
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "lib/formats/torch_globals.h"
@@ -44,7 +43,7 @@ class DeviceNames {
  private:
   static constexpr size_t kMostKnown = 64;  // what comes after that many is kept for itself and not looked for
   Arena& arena_;
-  std::vector<std::pair<std::string_view, std::string_view>> known_;  // what is compared, what is shown
+  std::vector<std::string_view> known_;
 };
 
 std::optional<StorageId> ParseStorageId(const pickle::Tree& tree, const std::vector<GlobalMeaning>& meanings,

@@ -15,7 +15,7 @@ class WorkBudget {
   static constexpr uint64_t kTimesInflated = 32;  // for records that are inflated: JSON may become so much more
 
   explicit WorkBudget(uint64_t file_bytes, uint64_t times = kTimes)
-      : total_(CheckedMul(file_bytes, times).value_or(UINT64_MAX / 2) + (uint64_t{4} << 20)), left_(total_) {}
+      : total_(SaturatingMulAdd(file_bytes, times, uint64_t{4} << 20)), left_(total_) {}
 
   uint64_t total() const { return total_; }
 

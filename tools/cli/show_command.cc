@@ -87,7 +87,7 @@ void PrintFacts(Output& out, const Style& style, const Model& model, Index index
   }
 }
 
-void PrintStatistics(Output& out, const Statistics& s) {
+void PrintNumbers(Output& out, const Statistics& s) {
   std::string others;
   if (s.nans > 0) others += fmt::format(", {} NaN", WithCommas(static_cast<uint64_t>(s.nans)));
   if (s.infinities > 0) others += fmt::format(", {} infinite", WithCommas(static_cast<uint64_t>(s.infinities)));
@@ -98,6 +98,22 @@ void PrintStatistics(Output& out, const Statistics& s) {
   Fact(out, "statistics",
        fmt::format("min {:.6g}, max {:.6g}, mean {:.6g}, std {:.6g}, zeros {} ({}){}", s.min, s.max, s.mean, s.std,
                    WithCommas(static_cast<uint64_t>(s.zeros)), PercentText(s.zeros, s.count), others));
+}
+
+Status PrintStatistics(Output& out, const TensorView& view, std::string_view slice) {
+  if (StatisticsAreFar(*view.model, *view.values, slice)) {
+    Fact(out, "statistics", "left out: they take all of the tensor, which is fetched without --slice");
+    return Ok();
+  }
+  auto statistics = ComputeStatistics(*view.model, *view.values);
+  if (statistics) {
+    PrintNumbers(out, *statistics);
+  } else if (statistics.error().code != ErrorCode::kUnsupported && statistics.error().code != ErrorCode::kLimit) {
+    return std::move(statistics).error();
+  } else {
+    Fact(out, "statistics", "none: " + statistics.error().message);
+  }
+  return Ok();
 }
 
 // What a tensor is made of, each part with its values.
@@ -113,19 +129,6 @@ Status PrintParts(Output& out, const Style& style, const Model& model, const Ten
     PTHVIEW_ASSIGN(std::string text, ValuesText(model, window));
     out << "\n" << text << "\n";
   }
-  return Ok();
-}
-
-// The values themselves, of the tensor's parts too.
-Status PrintValues(Output& out, const Style& style, const Model& model, const TensorView& view, TensorWindow& window,
-                   const Arguments& arguments) {
-  PTHVIEW_ASSIGN(std::string text, ValuesText(*view.model, window));
-  PTHVIEW_TRY(PrintParts(out, style, model, view));
-  if (!arguments.Value("slice").empty())
-    Fact(out, "slice",
-         fmt::format("[{}] of shape {}", EscapeForTerminal(arguments.Value("slice")), ShapeText(window.shape)));
-  if (view.made) out << style.Bold("dense") << "\n";
-  out << text << "\n";
   return Ok();
 }
 
@@ -151,19 +154,15 @@ Status PrintTensor(Output& out, const Style& style, const Model& model, Index in
     PTHVIEW_ASSIGN(std::string hash, HashTensor(model, tensor));
     Fact(out, "sha256", hash);
   }
-  if (StatisticsAreFar(*view.model, *view.values, arguments.Value("slice"))) {
-    Fact(out, "statistics", "left out: they take all of the tensor, which is fetched without --slice");
-    return PrintValues(out, style, model, view, window, arguments);
-  }
-  auto statistics = ComputeStatistics(*view.model, *view.values);
-  if (statistics) {
-    PrintStatistics(out, *statistics);
-  } else if (statistics.error().code != ErrorCode::kUnsupported && statistics.error().code != ErrorCode::kLimit) {
-    return std::move(statistics).error();
-  } else {
-    Fact(out, "statistics", "none: " + statistics.error().message);
-  }
-  return PrintValues(out, style, model, view, window, arguments);
+  PTHVIEW_TRY(PrintStatistics(out, view, arguments.Value("slice")));
+  PTHVIEW_ASSIGN(std::string text, ValuesText(*view.model, window));
+  PTHVIEW_TRY(PrintParts(out, style, model, view));
+  if (!arguments.Value("slice").empty())
+    Fact(out, "slice",
+         fmt::format("[{}] of shape {}", EscapeForTerminal(arguments.Value("slice")), ShapeText(window.shape)));
+  if (view.made) out << style.Bold("dense") << "\n";
+  out << text << "\n";
+  return Ok();
 }
 
 void PrintPlain(Output& out, const Style& style, const PlainValue& plain, bool alone) {
