@@ -1,3 +1,5 @@
+#include <ostream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -46,9 +48,12 @@ TEST(Safetensors, CountsTheHalfBytesOfFloat4InPairs) {
 }
 
 struct Odd {
+  const char* what;  // the test's name
   const char* header;
   const char* code;
 };
+
+void PrintTo(const Odd& odd, std::ostream* out) { *out << odd.what; }
 
 class SafetensorsOdd : public testing::TestWithParam<Odd> {};
 
@@ -66,25 +71,30 @@ TEST_P(SafetensorsOdd, BecomesAFinding) {
 INSTANTIATE_TEST_SUITE_P(
     Headers, SafetensorsOdd,
     testing::Values(
-        Odd{R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", "safetensors-hole"},
-        Odd{R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "safetensors-hole"},
-        Odd{R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+        Odd{"hole_in_front", R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}})", "safetensors-hole"},
+        Odd{"hole_behind", R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "safetensors-hole"},
+        Odd{"overlap",
+            R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
             "safetensors-overlap"},
-        Odd{R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+        Odd{"name_twice",
+            R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"a":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
             "safetensors-duplicate"},
-        Odd{R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "safetensors-size"},
-        Odd{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", "safetensors-size"},
-        Odd{R"({"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}})", "truncated"},
-        Odd{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[18446744073709551611,18446744073709551615]}})",
+        Odd{"size_of_dtype", R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "safetensors-size"},
+        Odd{"range_backwards", R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", "safetensors-size"},
+        Odd{"range_behind_the_end", R"({"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}})", "truncated"},
+        Odd{"range_near_2_to_the_64",
+            R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[18446744073709551611,18446744073709551615]}})",
             "tensor-outside"},
-        Odd{R"({"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,4]}})", "safetensors-size"},
-        Odd{R"({"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,4]}})", "safetensors-entry"},
-        Odd{R"({"a":{"dtype":"U8","data_offsets":[0,4]}})", "safetensors-entry"},
-        Odd{R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,2,4]}})", "safetensors-entry"},
-        Odd{R"({"a":{"dtype":"U8","shape":[[4]],"data_offsets":[0,4]}})", "safetensors-entry"},
-        Odd{R"({"a":[],"b":3})", "safetensors-entry"},
-        Odd{R"({"a":{"dtype":"F6_E2M3","shape":[4],"data_offsets":[0,4]}})", "safetensors-dtype"},
-        Odd{R"({"__metadata__":{"n":{"deep":1}},"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})",
+        Odd{"shape_of_2_to_the_64", R"({"a":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,4]}})",
+            "safetensors-size"},
+        Odd{"negative_size", R"({"a":{"dtype":"U8","shape":[-1],"data_offsets":[0,4]}})", "safetensors-entry"},
+        Odd{"no_shape", R"({"a":{"dtype":"U8","data_offsets":[0,4]}})", "safetensors-entry"},
+        Odd{"three_offsets", R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,2,4]}})", "safetensors-entry"},
+        Odd{"nested_shape", R"({"a":{"dtype":"U8","shape":[[4]],"data_offsets":[0,4]}})", "safetensors-entry"},
+        Odd{"no_entry", R"({"a":[],"b":3})", "safetensors-entry"},
+        Odd{"unknown_dtype", R"({"a":{"dtype":"F6_E2M3","shape":[4],"data_offsets":[0,4]}})", "safetensors-dtype"},
+        Odd{"nested_metadata",
+            R"({"__metadata__":{"n":{"deep":1}},"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}})",
             "safetensors-metadata"}));
 
 TEST(Safetensors, RefusesWhatIsNoHeader) {
