@@ -68,6 +68,11 @@ std::string EscapeName(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size());
   for (size_t i = 0; i < bytes.size();) {
+    size_t plain = i;
+    while (plain < bytes.size() && static_cast<unsigned char>(bytes[plain]) < 0x80 && bytes[plain] != '\\') ++plain;
+    out += bytes.substr(i, plain - i);
+    i = plain;
+    if (i == bytes.size()) break;
     CodePoint c = DecodeUtf8(bytes, i);
     if (!c.valid) {
       AppendInvalid(out, c, "\\");

@@ -48,12 +48,6 @@ void TorchWalk::Run() {
   }
   Visit(root, WalkRole::kEntries, {}, place);
   while (!stack_.empty() && !exhausted_) Step();
-  if (exhausted_) {
-    builder_.Note(
-        Severity::kError, "text-limit", "",
-        "its names and values, written out, would take far more room than the pickle they stand in; what comes "
-        "after the first of them is not listed");
-  }
   if (limited_) {
     builder_.Note(Severity::kWarning, "shared-containers", "",
                   "containers that stand in many places are listed at the first ones only");
@@ -160,10 +154,8 @@ void TorchWalk::EnterSection(Value value, std::string_view key, Place& place) {
 }
 
 bool TorchWalk::Spend(uint64_t bytes) {
-  if (bytes > text_budget_) exhausted_ = true;
-  if (exhausted_) return false;
-  text_budget_ -= bytes;
-  return true;
+  if (!exhausted_ && !builder_.TakeText(bytes)) exhausted_ = true;
+  return !exhausted_;
 }
 
 void TorchWalk::Open(Value value, WalkRole role, std::string_view key, const Place& place) {
@@ -204,8 +196,8 @@ bool TorchWalk::Describe(Value value, WalkRole role, std::string_view key, const
       return AddPlainRow(PlainKind::kEmpty, value.Is(Kind::kTuple) ? "()" : "[]", {}, role, key, place), false;
     }
     if (std::all_of(items->begin(), items->end(), TorchValues::IsScalar)) {
-      return AddPlainRow(PlainKind::kSequence, pickle::Print(tree_, PlainList(value), text_budget_), {}, role, key,
-                         place),
+      return AddPlainRow(PlainKind::kSequence, pickle::Print(tree_, PlainList(value), builder_.text_left()), {}, role,
+                         key, place),
              false;
     }
     frame->Add(WalkRole::kEntries, *items);

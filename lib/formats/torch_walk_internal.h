@@ -72,10 +72,10 @@ class TorchWalk {
         rules_(values_, tensors_),
         first_row_(file.tree.objects().size(), kNone),
         again_budget_(static_cast<int64_t>(file.tree.end / 16 + 4096)),
-        text_budget_(file.tree.end * 24 + (1 << 20)),
         first_part_(static_cast<Index>(builder.model().parts.size())),
         path_(options.path) {
     builder_.AllowInline(InlineAllowance(tree_.end));
+    builder_.AllowText(tree_.end * 24);
     // Most objects are tensors, or belong to one.
     model_.tensors.reserve(model_.tensors.size() + tree_.persistent_ids().size());
   }
@@ -97,7 +97,7 @@ class TorchWalk {
   void EnterSection(pickle::Value value, std::string_view key, Place& place);
   Index AddPart(PartKind kind);
 
-  // Takes `bytes` of the text budget; false, and the end of the walk, when they are not there.
+  // As ModelBuilder::TakeText; false is the end of the walk.
   bool Spend(uint64_t bytes);
   void Open(pickle::Value value, WalkRole role, std::string_view key, const Place& place);
 
@@ -154,8 +154,7 @@ class TorchWalk {
   PartRules rules_;
   std::vector<Index> first_row_;  // by object index: the row of a tensor that was listed already
   int64_t again_budget_;          // steps inside containers that were listed before
-  uint64_t text_budget_;  // bytes of names and values: long texts may be shared by reference, and are copied here
-  bool exhausted_ = false;
+  bool exhausted_ = false;        // no text may be written out any more
   bool limited_ = false;
   const Index first_part_;                                     // the root's own part, when it has one
   std::unordered_map<const char*, std::string_view> sources_;  // classes' source texts by where they stand: once each

@@ -115,7 +115,7 @@ void TorchWalk::AddLeaf(Value value, WalkRole role, std::string_view key, const 
   if (text && !Spend(value.length)) return;
   std::string printed = text                      ? EscapeName(value.Text())
                         : value.Is(Kind::kGlobal) ? values_.SimpleText(value)
-                                                  : pickle::Print(tree_, value, text_budget_);
+                                                  : pickle::Print(tree_, value, builder_.text_left());
   AddPlainRow(TorchValues::PlainKindOf(value), printed, value.Is(Kind::kGlobal) ? "type" : "", role, key, place);
 }
 

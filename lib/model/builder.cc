@@ -84,6 +84,21 @@ bool ModelBuilder::TakeInline(uint64_t bytes, std::string_view where) {
   return true;
 }
 
+bool ModelBuilder::TakeText(uint64_t bytes) {
+  if (bytes <= text_left_) {
+    text_left_ -= bytes;
+    return true;
+  }
+  if (!text_limited_) {
+    Note(Severity::kError, "text-limit", "",
+         "its names and values, written out, would take far more room than the bytes they stand in; not all of them "
+         "are listed");
+  }
+  text_limited_ = true;
+  text_left_ = 0;  // else what fails could be tried, at the price of all that is left, again and again
+  return false;
+}
+
 Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
   Tensor tensor;
   tensor.dtype = draft.dtype;

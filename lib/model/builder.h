@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "lib/base/checked.h"
 #include "lib/base/finding.h"
 #include "lib/model/model.h"
 
@@ -51,6 +52,13 @@ class ModelBuilder {
   void AllowInline(uint64_t bytes) { inline_left_ += bytes; }
   [[nodiscard]] bool TakeInline(uint64_t bytes, std::string_view where);
 
+  // So may names and values that are written out: one text may be named many times, and each path repeats the names of
+  // all that is around it. Whoever reads bytes allows a multiple of them, and what is written out takes its share
+  // first. False when there is not so much left: then nothing is, until more is allowed, and one finding says so.
+  void AllowText(uint64_t bytes) { text_left_ = CheckedAdd(text_left_, bytes).value_or(UINT64_MAX); }
+  [[nodiscard]] bool TakeText(uint64_t bytes);
+  uint64_t text_left() const { return text_left_; }
+
   // Checks the draft, makes it a Tensor and returns it; `where` (borrowed) names it in findings. It is not yet in a
   // table.
   Tensor Check(const TensorDraft& draft, std::string_view where);
@@ -74,6 +82,8 @@ class ModelBuilder {
   Findings findings_;
   std::vector<int64_t> scratch_;
   uint64_t inline_left_ = 0;
+  uint64_t text_left_ = 1 << 20;
+  bool text_limited_ = false;
 };
 
 }  // namespace pthview
