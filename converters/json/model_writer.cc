@@ -190,7 +190,11 @@ void ModelWriter::ModuleRow(JsonWriter& row, const Module& module) {
   row.EndArray();
   Attributes(row, module.attributes);
   if (module.training) row.Key("training").Bool(*module.training);
-  TextMember(row, "source", module.source);
+  if (module.source.empty()) return;
+  // Many modules may be of one class: its text is written once.
+  auto [first, is_new] =
+      sources_.try_emplace(module.source.data(), static_cast<Index>(&module - model_.modules.data()));
+  is_new ? TextMember(row, "source", module.source) : IndexMember(row, "source_of", first->second);
 }
 
 void ModelWriter::GraphRow(JsonWriter& row, const Graph& graph) {

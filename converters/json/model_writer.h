@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "converters/json/selected_rows.h"
@@ -64,7 +65,8 @@ class ModelWriter {
   Progress* progress_;
   std::string buffer_;
   JsonWriter json_;
-  Status status_;  // of the first write or read that failed
+  std::unordered_map<const char*, Index> sources_;  // classes' texts: the first module of each
+  Status status_;                                   // of the first write or read that failed
 };
 
 }  // namespace pthview

@@ -41,6 +41,8 @@ void AnnotatedJsonTables::ReadModule(JsonRow& row) {
                 .tensors = row.Rows("tensors", model_.tensors.size()),
                 .training = row.Maybe("training"),
                 .source = arena.Copy(row.Text("source"))};
+  Index same = row.RowOf("source_of", model_.modules.size());
+  if (same != kNone) module.source = model_.modules[same].source;
   module.attributes = ReadAttributes(row);
   model_.modules.push_back(std::move(module));
 }

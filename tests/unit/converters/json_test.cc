@@ -93,6 +93,24 @@ TEST_F(JsonTest, ReadsBackToTheSameDocument) {
   }
 }
 
+TEST_F(JsonTest, WritesTheSourceOfAClassOnce) {
+  AddFloats("weight", {1});
+  std::string_view text = "class Net(Module): pass";
+  std::string_view other = "class Other: pass";
+  for (std::string_view source : {text, other, text, std::string_view()}) model().modules.push_back({.source = source});
+  std::string document = Written();
+  EXPECT_EQ(document.find(text), document.rfind(text));
+  EXPECT_THAT(document, HasSubstr("\"source_of\":0"));
+  Model again = Opened(folder_ / "out");
+  ASSERT_GE(again.modules.size(), 4u);
+  EXPECT_EQ(again.modules[1].source, other);
+  EXPECT_EQ(again.modules[2].source, text);
+  EXPECT_EQ(again.modules[3].source, "");
+  auto later = OpenChanged(document, "\"source_of\":0", "\"source_of\":3");
+  ASSERT_FALSE(later);
+  EXPECT_THAT(later.error().message, HasSubstr("source_of"));
+}
+
 TEST_F(JsonTest, Base64OfEveryLength) {
   for (size_t length : {1, 2, 3, 4, 5, 1 << 20}) {
     std::vector<uint8_t> values(length);
