@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -37,6 +38,8 @@ namespace slot = mobile::slot;
 
 constexpr size_t kMaxDepth = 1000;
 constexpr size_t kMaxShortList = 256;
+constexpr size_t kChildBytes = 32;  // of what a value in a container takes here
+
 int Match(const OpenContext& context) {
   return context.head.size() >= 8 &&
                  std::string_view(reinterpret_cast<const char*>(context.head.data()) + 4, 4) == "PTMF"
@@ -133,7 +136,7 @@ class MobileFile {
     size_t first = stack_.size();
     for (size_t i = 0; i < count && stack_.size() - first < visits_left_; ++i) {
       stack_.push_back(child(i));
-      if (!budget_.Take(stack_.back().path.size())) break;
+      if (!budget_.Take(kChildBytes + stack_.back().path.size())) break;
     }
     std::reverse(stack_.begin() + static_cast<ptrdiff_t>(first), stack_.end());
   }
@@ -149,7 +152,8 @@ class MobileFile {
     });
   }
 
-  bool AreScalars(const FlatVector& items) const {
+  bool AreScalars(const FlatVector& items) {
+    if (!budget_.Take(items.size())) return false;
     for (size_t i = 0; i < items.size(); ++i) {
       ValueType type;
       ValueAt(items.At<uint32_t>(i), &type);
@@ -194,7 +198,7 @@ class MobileFile {
     FlatTable type = types_.TableAt(object.Scalar<uint32_t>(slot::kTypeIndex));
     FlatVector attributes = object.Vector(slot::kAttributes, sizeof(uint32_t));
     if (!Enter(item)) return;
-    Index module = AddModule(item, type.String(slot::kTypeName, 4096));
+    Index module = AddModule(item, ClassName(object.Scalar<uint32_t>(slot::kTypeIndex)));
     if (attributes.size() == 0) {  // a class with __setstate__: its state is one value
       auto state = object.Scalar<uint32_t>(slot::kState);
       if (state != 0) stack_.push_back({.value = state, .module = module, .path = item.path});
@@ -209,11 +213,23 @@ class MobileFile {
     });
   }
 
+  // In the arena, once for all of its objects. A longer name is cut and ends in "...", as those of pickles.
+  std::string_view ClassName(uint32_t type) {
+    constexpr size_t kLongest = 200;
+    auto [at, is_new] = class_names_.try_emplace(type);
+    if (is_new) {
+      std::string name = types_.TableAt(type).String(slot::kTypeName, kLongest + 1);
+      if (name.size() > kLongest) name.replace(kLongest, 1, "...");
+      at->second = builder_.arena().Copy(EscapeName(name));
+    }
+    return at->second;
+  }
+
   Index AddModule(const Item& item, std::string_view class_name) {
     auto index = static_cast<Index>(model_.modules.size());
     Module module{.name = builder_.arena().Copy(EscapeName(item.key)),
                   .path = builder_.arena().Copy(item.path),
-                  .class_name = builder_.arena().Copy(EscapeName(class_name)),
+                  .class_name = class_name,
                   .parent = item.module};
     if (item.module != kNone) {
       model_.modules[item.module].children.push_back(index);
@@ -226,6 +242,8 @@ class MobileFile {
 
   void AddTensor(const Item& item, FlatTable meta) {
     Index& first = first_row_[item.value];
+    // Many values may be one table, and many tables have one shape.
+    if (first == kNone && !budget_.Take(MobileTensors::Cost(meta))) return;
     Tensor tensor;
     if (first != kNone) {
       tensor = model_.tensors[first];
@@ -312,6 +330,7 @@ class MobileFile {
   size_t visits_left_;
   std::vector<Item> stack_;
   std::unordered_set<uint32_t> open_;
+  std::unordered_map<uint32_t, std::string_view> class_names_;  // by object type
 };
 
 Result<Model> Open(OpenContext context, const OpenOptions&) {

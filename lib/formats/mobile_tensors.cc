@@ -1,5 +1,6 @@
 #include "lib/formats/mobile_tensors.h"
 
+#include <algorithm>
 #include <string>
 
 #include "lib/formats/mobile_schema.h"
@@ -12,6 +13,7 @@ namespace slot = mobile::slot;
 namespace {
 
 constexpr uint8_t kPerChannelAffine = 1;
+constexpr size_t kMostSizes = 2 * ModelBuilder::kMaxRank;  // of a vector are read: enough to see that they are too many
 
 }  // namespace
 
@@ -24,11 +26,22 @@ Tensor MobileTensors::Read(FlatTable meta, std::string_view where) {
   return tensor;
 }
 
+uint64_t MobileTensors::Cost(FlatTable meta) {
+  constexpr uint64_t kRow = 64;
+  auto ints = [](FlatTable tensor, int field) {
+    return sizeof(int64_t) * std::min(tensor.Vector(field, sizeof(int32_t)).size(), kMostSizes);
+  };
+  auto one = [&](FlatTable tensor) { return kRow + ints(tensor, slot::kSizes) + ints(tensor, slot::kStrides); };
+  FlatTable quantized = meta.Table(slot::kQuantized);
+  uint64_t parts = quantized ? one(quantized.Table(slot::kScales)) + one(quantized.Table(slot::kZeroPoints)) : 0;
+  return one(meta) + parts;
+}
+
 Tensor MobileTensors::ReadOne(FlatTable meta, std::string_view where) {
   auto ints = [&](int field) {
     FlatVector vector = meta.Vector(field, sizeof(int32_t));
     std::vector<int64_t> out;
-    for (size_t i = 0; i < vector.size() && i < 2048; ++i) out.push_back(vector.At<int32_t>(i));
+    for (size_t i = 0; i < vector.size() && i < kMostSizes; ++i) out.push_back(vector.At<int32_t>(i));
     return out;
   };
   std::vector<int64_t> shape = ints(slot::kSizes);

@@ -1,6 +1,7 @@
 // Tensors of a mobile flatbuffer file: a table of facts that points into the file's vector of storages.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +18,9 @@ class MobileTensors {
   // The tensor that the table `meta` (TensorMetadata) describes, checked, with its quantization. What is odd becomes a
   // finding at `where`. Storages that several tensors share are one row of the model.
   Tensor Read(FlatTable meta, std::string_view where);
+
+  // About the bytes that Read takes for it, shapes above all, which many tables may have in common.
+  static uint64_t Cost(FlatTable meta);
 
  private:
   Tensor ReadOne(FlatTable meta, std::string_view where);

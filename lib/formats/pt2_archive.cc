@@ -145,6 +145,7 @@ class Pt2Archive {
   std::optional<JsonTree> ReadJson(const std::string& name) {
     const ZipRecord* record = zip_.FindInPrefix(name);
     if (record == nullptr || !Afford(*record)) return std::nullopt;
+    builder_.AllowText(record->size * WorkBudget::kTimes);
     auto bytes = zip_.Read(*record, record->size);
     if (bytes) {
       auto tree = JsonTree::Parse(*bytes);
@@ -174,6 +175,7 @@ class Pt2Archive {
     if (!table) return;
     for (const auto& [name, meta] : table->root()["config"].members()) {
       std::string path(model_.parts[part].path);
+      if (!builder_.TakeText(path.size() + name.size())) return;
       AppendTextKey(path, name);
       std::string record_name = fmt::format("{}{}", payload.folder, meta["path_name"].Text());
       if (!meta["tensor_meta"]) {
@@ -223,6 +225,7 @@ class Pt2Archive {
     AddExportedProgram(program, name, part, builder_);
     std::string prefix(model_.parts[part].path);
     auto add = [&](std::string_view key, std::string_view text, PlainKind kind) {
+      if (!builder_.TakeText(prefix.size() + key.size() + text.size())) return;
       std::string path = prefix;
       AppendTextKey(path, key);
       AddPlainText(builder_, path, text, kind, part);
@@ -256,6 +259,7 @@ class Pt2Archive {
       auto table = ReadJson(std::string(name));
       if (!table) continue;
       for (const auto& [key, value] : table->root().members()) {
+        if (!builder_.TakeText(model.size() + key.size())) return;
         std::string path = "data.aotinductor";
         AppendTextKey(path, model);
         AppendTextKey(path, key);

@@ -245,6 +245,7 @@ class ProgramReader {
     GraphValue value{.name = UniqueName(scope, EscapeName(name))};
     if (auto type = scope.types.find(name); type != scope.types.end()) {
       value.type = EscapeName(TensorTypeText(type->second));
+      scope.types.erase(type);  // no other value has the name
     }
     if (auto weight = weights_.find(name); scope.depth == 0 && weight != weights_.end()) value.tensor = weight->second;
     scope.graph.values.push_back(std::move(value));

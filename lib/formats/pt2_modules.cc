@@ -42,6 +42,7 @@ Index ExportModules::Make(std::string_view path) {
   Index index = kNone;
   for (size_t i = missing.size(); i-- > 0;) {
     std::string_view at = missing[i];
+    if (!at.empty() && !builder_.TakeText(sizeof(Module))) return kNone;
     index = static_cast<Index>(model.modules.size());
     Module module{.path = at};
     if (at.empty()) {
@@ -70,6 +71,7 @@ Index ExportModules::OfStack(std::string_view stack) {
     path = path.substr(0, path.find('@'));  // "@1": the second call of the same module
     if (!IsModulePath(path)) return at->second = kNone;
     innermost = Make(path);
+    if (innermost == kNone) return kNone;
     Module& module = builder_.model().modules[innermost];
     if (module.class_name.empty()) module.class_name = builder_.arena().Copy(EscapeName(entry.substr(0, kMaxPath)));
   }
@@ -84,6 +86,7 @@ void ExportModules::AddTensors() {
     size_t dot = tensor.name.rfind('.');
     std::string_view path = tensor.name.substr(0, dot == std::string_view::npos ? 0 : dot);
     Index module = Make(IsModulePath(path) ? path : std::string_view());
+    if (module == kNone) module = Make({});
     model.modules[module].tensors.push_back(i);
   }
 }

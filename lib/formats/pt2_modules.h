@@ -16,13 +16,14 @@ class ExportModules {
   ExportModules(ModelBuilder& builder, Index part) : builder_(builder), part_(part) {}
 
   // The innermost module of a stack "key,path,class;key,path,class": all of it is made, with the classes. kNone when
-  // the text is of another form.
+  // the text is of another form, or names more modules than are allowed.
   Index OfStack(std::string_view stack);
 
   // Puts the part's tensors below the modules that their names tell. To be called last.
   void AddTensors();
 
  private:
+  // kNone when the modules would be too many for the bytes that name them.
   Index Make(std::string_view path);
 
   ModelBuilder& builder_;

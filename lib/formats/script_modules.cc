@@ -18,11 +18,9 @@
 namespace pthview {
 namespace {
 
-// What sources may be inflated to. What is beyond is not read, and a finding says so.
+// What sources may be inflated to, and what the constants that are copied to modules may hold: a class may stand at
+// many modules. What is beyond is not read, and a finding says so.
 uint64_t MostText(uint64_t file_bytes) { return SaturatingMulAdd(file_bytes, 8, uint64_t{32} << 20); }
-
-// Constants that are copied to modules: a class may stand at many modules. A module takes 64 bytes of a file at least.
-uint64_t MostConstants(uint64_t file_bytes) { return 500'000 + file_bytes / 64; }
 
 class Sources {
  public:
@@ -105,7 +103,7 @@ void TellKind(const ScriptClass& script_class, const Module& module, Tensor& ten
 void JoinScriptSources(const ZipArchive& zip, std::string_view code_folder, Index first_module, ModelBuilder& builder) {
   Sources sources(zip, code_folder, builder);
   Model& model = builder.model();
-  const uint64_t most = MostConstants(zip.source().size());
+  const uint64_t most = MostText(zip.source().size());
   uint64_t constants = 0;
   for (size_t i = first_module; i < model.modules.size(); ++i) {
     Module& module = model.modules[i];
@@ -114,14 +112,17 @@ void JoinScriptSources(const ZipArchive& zip, std::string_view code_folder, Inde
     if (script_class == nullptr) continue;
     module.source = script_class->text;
     for (const auto& [name, value] : script_class->constants) {
-      if (++constants > most) break;
+      constants += sizeof(Attribute) + name.size() + value.size();
+      if (constants > most) break;
       module.attributes.push_back({std::string(name), std::string(value), Origin::kRecorded});
     }
     for (Index tensor : module.tensors) TellKind(*script_class, module, model.tensors[tensor]);
   }
   if (constants > most) {
     builder.Note(Severity::kWarning, "script-constants", "",
-                 fmt::format("only the first {} constants of classes are shown at modules", most));
+                 fmt::format("the constants of classes, written at each of their modules, take more than the {} bytes "
+                             "that are allowed (8 times the file's size and 32 MB); what is beyond is not shown",
+                             most));
   }
 }
 

@@ -1,13 +1,15 @@
 // TorchScript archives since torch 1.2, with or without the lite interpreter's bytecode.
 //
 //   archive/data.pkl             the module: objects of classes `__torch__.X`, tensors over records data/<key>
-//   archive/constants.pkl        a tuple of tensors, over records constants/<key>; code calls them CONSTANTS.c0, c1,
-//   ... archive/code/__torch__/*.py  the source of the classes, and *.py.debug_pkl archive/bytecode.pkl         lite
-//   interpreter: (version, (function, ((section, rows), ...)), ...) archive/extra/*              _extra_files
+//   archive/constants.pkl        a tuple of tensors, over records constants/<key>; code calls them CONSTANTS.c0
+//   archive/code/__torch__/*.py  the source of the classes, and *.py.debug_pkl
+//   archive/bytecode.pkl         lite interpreter: (version, (function, ((section, rows), ...)), ...)
+//   archive/extra/*              _extra_files
 //   archive/version              "3\n"
 //
 // Nothing of code/ or of the bytecode is run. Source: torch/csrc/jit/serialization/export_module.cpp, import.cpp.
 #include <algorithm>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -23,6 +25,7 @@
 #include "lib/formats/script_modules.h"
 #include "lib/formats/torch_file.h"
 #include "lib/formats/torch_walk.h"
+#include "lib/formats/work_budget.h"
 
 namespace pthview {
 namespace {
@@ -95,7 +98,7 @@ class ScriptArchive {
     }
   }
 
-  // The operators that the bytecode calls, each once.
+  // The operators that the bytecode calls, each once. Lists may be named many times, and are looked into once.
   void ReadBytecode() {
     if (zip_.FindInPrefix("bytecode.pkl") == nullptr) return;
     auto file = LoadZipPickle(builder_, storages_, "bytecode.pkl", "constants/", 0);
@@ -104,17 +107,24 @@ class ScriptArchive {
       return;
     }
     const pickle::Tree& tree = file->tree;
+    builder_.AllowText(tree.end * WorkBudget::kTimes);
     std::unordered_set<std::string, TextHash> seen;
+    std::unordered_set<const Value*> lists;
+    auto once = [&](Value list) {
+      auto items = tree.Sequence(list);
+      return lists.insert(items.data()).second ? items : std::span<const Value>();
+    };
     for (Value function : tree.Sequence(tree.root)) {
       if (function.Is(Kind::kInt)) bytecode_version_ = function.integer;
       auto pair = tree.Sequence(function);
       if (pair.size() < 2) continue;
-      for (Value section : tree.Sequence(pair[1])) {
+      for (Value section : once(pair[1])) {
         auto named = tree.Sequence(section);
         if (named.size() != 2 || !named[0].IsText() || named[0].Text() != "operators") continue;
-        for (Value row : tree.Sequence(named[1])) {
+        for (Value row : once(named[1])) {
           auto fields = tree.Sequence(row);  // (name, overload [, number of arguments])
           if (fields.size() < 2 || !fields[0].IsText() || !fields[1].IsText()) continue;
+          if (!builder_.TakeText(fields[0].length + fields[1].length)) return;
           std::string name(fields[0].Text());
           if (fields[1].length != 0) name.append(".").append(fields[1].Text());
           if (!seen.insert(name).second) continue;

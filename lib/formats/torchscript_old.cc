@@ -11,6 +11,7 @@
 // Source: caffe2/proto/torch.proto, torch/csrc/jit/export.cpp of torch 1.1.
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <fmt/format.h>
@@ -119,34 +120,45 @@ class OldArchive {
     } else {
       model_.modules[from.parent].children.push_back(index);
     }
-    AddSource(from.module["torchscriptArena"]["key"].Text(), index);
+    model_.modules[index].source = SourceOf(from.module["torchscriptArena"]["key"].Text());
     for (Json parameter : from.module["parameters"].elements()) {
+      if (limited_) break;
       bool buffer = parameter["isBuffer"].Bool().value_or(false);
       AddTensor(from, index, parameter["name"].Text(), parameter["tensorId"].Int().value_or(0),
                 buffer ? TensorKind::kBuffer : TensorKind::kParameter);
     }
-    for (Json attribute : from.module["attributes"].elements()) AddAttribute(from, index, attribute);
+    for (Json attribute : from.module["attributes"].elements()) {
+      if (limited_) break;
+      AddAttribute(from, index, attribute);
+    }
     return index;
   }
 
-  void AddSource(std::string_view key, Index module) {
+  // The text of a record; many modules may name one.
+  std::string_view SourceOf(std::string_view key) {
     const ZipRecord* record = key.empty() ? nullptr : zip_.FindInPrefix(key);
-    if (record == nullptr || !record->readable) return;
-    if (!source_budget_.Take(record->size)) {
+    if (record == nullptr || !record->readable) return {};
+    auto [at, is_new] = sources_.try_emplace(record);
+    if (is_new) at->second = ReadSource(*record);
+    return at->second;
+  }
+
+  std::string_view ReadSource(const ZipRecord& record) {
+    if (!source_budget_.Take(record.size)) {
       if (!sources_limited_) {
         builder_.Note(
-            Severity::kWarning, "script-source", EscapeName(record->name),
+            Severity::kWarning, "script-source", EscapeName(record.name),
             fmt::format("with it, the source texts hold more than the {} bytes that are allowed (32 times the "
                         "file's size and 4 MB); it is not shown",
                         source_budget_.total()));
       }
       sources_limited_ = true;
-      return;
+      return {};
     }
-    auto bytes = zip_.Read(*record, record->size);
-    if (!bytes) return;
+    auto bytes = zip_.Read(record, record.size);
+    if (!bytes) return {};
     std::string_view text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-    model_.modules[module].source = builder_.arena().Copy(EscapeName(text));
+    return builder_.arena().Copy(EscapeName(text));
   }
 
   void AddTensor(const Pending& module, Index module_index, std::string_view name, int64_t id, TensorKind kind) {
@@ -224,6 +236,7 @@ class OldArchive {
   bool limited_ = false;
   bool sources_limited_ = false;
   WorkBudget source_budget_;
+  std::unordered_map<const ZipRecord*, std::string_view> sources_;
   TorchPickle attributes_;
 };
 
