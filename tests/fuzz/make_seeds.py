@@ -2,7 +2,7 @@
 """Makes small inputs for each fuzzer to begin with: make_seeds.py OUT_DIR
 
 OUT_DIR/FUZZER/NAME: each format's smallest checkpoint, small hostile files, random pickles, and documents. Python's
-standard library only; the mobile flatbuffer's seed needs torch, and is left out without it.
+standard library only; the seeds of mobile flatbuffers and of DeepSpeed folders need torch, and are left out without it.
 """
 import argparse
 import gzip
@@ -12,6 +12,7 @@ import lzma
 import pathlib
 import pickle
 import random
+import re
 import struct
 import sys
 import tempfile
@@ -90,6 +91,39 @@ def zip_records(data):
         return {name.split("/", 1)[1]: archive.read(name) for name in archive.namelist()}
 
 
+# What a file of a DeepSpeed folder is called, by its kind (fuzz_deepspeed.cc).
+DEEPSPEED_NAMES = [
+    r"mp_rank_(?P<model>\d+)_model_states", r"zero_pp_rank_(?P<rank>\d+)_mp_rank_(?P<model>\d+)_model_states",
+    r"zero_pp_rank_(?P<rank>\d+)_mp_rank_(?P<model>\d+)_optim_states",
+    r"layer_(?P<rank>\d+)-model_(?P<model>\d+)-model_states", r"layer_(?P<rank>\d+)-model_states",
+    r"layer_0_expert_(?P<rank>\d+)_mp_rank_(?P<model>\d+)_model_states"
+]
+
+
+def deepspeed():
+    """{layout: the pickles of its folder, each behind what tells its file's name}."""
+    try:
+        import torch_zero
+    except ImportError:
+        return {}
+    out = {}
+    for layout, write in torch_zero.ZERO:
+        with tempfile.TemporaryDirectory() as folder:
+            write(pathlib.Path(folder))
+            files = [deepspeed_file(path) for path in sorted(pathlib.Path(folder).rglob("*.pt"))]
+        out[layout] = b"".join(files)
+    return out
+
+
+def deepspeed_file(path):
+    for kind, pattern in enumerate(DEEPSPEED_NAMES):
+        if match := re.fullmatch(pattern, path.stem):
+            data = zip_records(path.read_bytes())["data.pkl"]
+            ranks = match.groupdict(default="0")
+            return struct.pack("<3BH", kind, int(ranks.get("rank", 0)), int(ranks.get("model", 0)), len(data)) + data
+    return b""
+
+
 def seeds():
     """{fuzzer: {name: bytes}}."""
     files, bad = formats(), hostile()
@@ -101,6 +135,7 @@ def seeds():
     out["fuzz_tar"] = {name: data for name, data in (files | bad).items() if "tar" in name}
     out["fuzz_safetensors"] = {"file": files["safetensors"], "header": files["safetensors"][8:]}
     out["fuzz_dcp"] = {"metadata": files["dcp"]}
+    out["fuzz_deepspeed"] = deepspeed() or {"nothing": bytes(8)}
     out["fuzz_flatbuffer"] = {"file": files["flatbuffer"]} if "flatbuffer" in files else {"nothing": bytes(64)}
     out["fuzz_pt2"] = {"program": pt2["models/model.json"], "weights": pt2["data/weights/model_weights_config.json"]}
     out["fuzz_torchscript"] = {
