@@ -20,6 +20,9 @@ void AppendHex(std::string& out, unsigned char byte) {
   out += kDigits[byte & 15];
 }
 
+// Whether a character of text in escaped form stands for itself inside quotes.
+bool StandsForItself(char c, char quote) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f && c != quote; }
+
 // One character of text in escaped form, or one byte, inside quotes.
 void AppendQuotedChar(std::string& out, char c, char quote) {
   switch (c) {
@@ -28,13 +31,25 @@ void AppendQuotedChar(std::string& out, char c, char quote) {
     case '\t': out += "\\t"; return;
     default: break;
   }
-  const auto byte = static_cast<unsigned char>(c);
-  if (byte < 0x20 || byte == 0x7f) {
-    AppendHex(out, byte);
+  if (c == quote) {
+    out += '\\';
+  } else if (!StandsForItself(c, quote)) {
+    AppendHex(out, static_cast<unsigned char>(c));
     return;
   }
-  if (c == quote) out += '\\';
   out += c;
+}
+
+// Text in escaped form, a run of characters at a time.
+void AppendQuoted(std::string& out, std::string_view text, char quote) {
+  while (!text.empty()) {
+    const auto* odd = std::find_if_not(text.begin(), text.end(), [&](char c) { return StandsForItself(c, quote); });
+    out.append(text.begin(), odd);
+    text.remove_prefix(static_cast<size_t>(odd - text.begin()));
+    if (text.empty()) return;
+    AppendQuotedChar(out, text.front(), quote);
+    text.remove_prefix(1);
+  }
 }
 
 // Quotes as Python does: single ones, unless the text has those and no double ones.
@@ -81,7 +96,7 @@ void AppendText(std::string& out, Value value) {
   const char quote = QuoteFor(text);
   if (value.Is(Kind::kString)) {
     out += quote;
-    for (const char c : EscapeName(text)) AppendQuotedChar(out, c, quote);
+    AppendQuoted(out, EscapeName(text), quote);
     out += quote;
     return;
   }
