@@ -4,6 +4,8 @@
 #include <string>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 #include "lib/base/text_hash.h"
 
 namespace pthview {
@@ -65,6 +67,7 @@ class TreeBuilder {
 
   Index root() const { return root_; }
   Index unsplit() const { return unsplit_; }
+  size_t limit() const { return limit_; }
 
   void Add(Index tensor) {
     std::string_view name = NameInPart(model_, model_.tensors[tensor]);
@@ -138,8 +141,11 @@ void BuildModuleTree(Model& model, Index part, std::span<const Index> tensors) {
   for (Index tensor : tensors) builder.Add(tensor);
   model.parts[part].root = builder.root();
   if (builder.unsplit() != kNone) {
-    model.findings.push_back({Severity::kWarning, "limit-modules", std::string(model.tensors[builder.unsplit()].path),
-                              "the names have too many steps: from here on they are not split into modules"});
+    model.findings.push_back(
+        {Severity::kWarning, "limit-modules", std::string(model.tensors[builder.unsplit()].path),
+         fmt::format("the names have so many steps that they would make more than {} modules: from "
+                     "here on they are not split",
+                     builder.limit())});
   }
 }
 

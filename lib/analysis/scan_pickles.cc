@@ -53,7 +53,11 @@ void ScanWalker::AddRows(const ScanTarget& target, std::vector<CodeUse> rows) {
 
 bool ScanWalker::Exhausted(const ScanTarget& target) {
   if (scan_allowance_.steps > 0) return false;
-  Unread(target, "scan-limit", "Not looked at: the pickles before it have more opcodes than those of any checkpoint.");
+  Unread(
+      target, "scan-limit",
+      fmt::format("Not looked at: the pickles before it have more than {} opcodes; those of no checkpoint of {} bytes "
+                  "have as many.",
+                  ScanAllowance(report_->size).steps, report_->size));
   return true;
 }
 
@@ -202,7 +206,11 @@ void ScanWalker::SearchPickles(const ScanTarget& target) {
     const size_t before = scanner.plausible();
     PickleExtent extent = scanner.Read(at);
     if (extent.limited) {
-      Unread(target, "scan-limit", fmt::format("Looked at up to byte {} only: too many pickles may begin in it.", at));
+      Unread(
+          target, "scan-limit",
+          fmt::format("Looked at up to byte {} only: pickles may begin at so many places that they have more than {} "
+                      "opcodes.",
+                      at, share.steps));
       break;
     }
     const bool clean = extent.stopped && extent.problem.empty() && extent.opcodes >= kFewOpcodes;

@@ -21,6 +21,9 @@ constexpr int kMaxDepth = 8;
 constexpr size_t kHead = 512;
 constexpr uint64_t kMega = uint64_t{1} << 20;
 
+// What is looked at, in a file of so many bytes and in all that is inside of it.
+uint64_t MostBytes(uint64_t file_size) { return SaturatingMulAdd(file_size, 8, 96 * kMega); }
+
 struct PackedKind {
   std::string_view begin;
   Packing packing;
@@ -51,7 +54,7 @@ ScanWalker::ScanWalker(ScanReport* report, uint64_t file_size)
     : report_(report),
       scan_allowance_(file_size),
       allowance_(std::make_shared<UnpackAllowance>(file_size)),
-      budget_(SaturatingMulAdd(file_size, 8, 96 * kMega)) {}
+      budget_(MostBytes(file_size)) {}
 
 void ScanWalker::Finish() { report_->findings = std::move(findings_).Take(); }
 
@@ -74,14 +77,18 @@ bool ScanWalker::Afford(const ScanTarget& target, uint64_t bytes) {
     budget_ -= bytes;
     return true;
   }
-  Unread(target, "scan-limit",
-         "Not looked at: the file makes more work than its size explains (overlapping records, or a bomb).");
+  Unread(
+      target, "scan-limit",
+      fmt::format("Not looked at: with it, more than {} bytes would be looked at, which a file of {} does not explain "
+                  "(overlapping records, or a bomb).",
+                  MostBytes(report_->size), report_->size));
   return false;
 }
 
 bool ScanWalker::Visit(const ScanTarget& target) {
   if (target.depth > kMaxDepth) {
-    Unread(target, "scan-depth", "Not looked at: files stand inside each other too deeply to be real.");
+    Unread(target, "scan-depth",
+           fmt::format("Not looked at: files stand inside each other more than {} deep.", kMaxDepth));
     return true;
   }
   const uint64_t size = target.source->size();

@@ -144,7 +144,8 @@ class Reader {
     if (type != 'L' && type != 'x') return Ok();
     if (size > kMostNameBytes || size > source_.size() - at_) {
       findings_.Add(Severity::kWarning, "tar-header", "",
-                    "the extended header at byte " + std::to_string(at_) + " is too large to be a name");
+                    "the extended header at byte " + std::to_string(at_) +
+                        " is too large to be a name: " + std::to_string(size) + " bytes");
       return Ok();
     }
     PTHVIEW_ASSIGN(std::vector<std::byte> bytes, source_.Read(at_, size));

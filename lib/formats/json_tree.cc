@@ -103,7 +103,7 @@ class JsonTreeBuilder {  // the interface that nlohmann's SAX parser calls
   }
   bool Start() {
     if (starts_.size() == kMaxDepth) {
-      error_ = {.code = ErrorCode::kLimit, .message = "the JSON text nests too deeply to be real"};
+      error_ = {.code = ErrorCode::kLimit, .message = fmt::format("the JSON text nests more than {} deep", kMaxDepth)};
       return false;
     }
     starts_.push_back(values_.size());
@@ -124,7 +124,9 @@ class JsonTreeBuilder {  // the interface that nlohmann's SAX parser calls
 
 Result<JsonTree> JsonTree::Parse(std::span<const std::byte> text) {
   if (text.size() > UINT32_MAX) {
-    return Error{.code = ErrorCode::kLimit, .message = fmt::format("{} bytes of JSON are too many", text.size())};
+    return Error{
+        .code = ErrorCode::kLimit,
+        .message = fmt::format("{} bytes of JSON, more than the {} that are allowed", text.size(), UINT32_MAX)};
   }
   JsonTreeBuilder builder;
   const auto* begin = reinterpret_cast<const char*>(text.data());

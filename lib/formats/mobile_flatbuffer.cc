@@ -59,7 +59,7 @@ class MobileFile {
         tensors_(builder, source, root_.Vector(slot::kStorages, kOffsetBytes)),
         first_row_(values_.size(), kNone),
         budget_(buffer_.size()),
-        visits_left_(values_.size() * 4 + 4096) {}
+        visits_left_(MostVisits()) {}
 
   uint32_t version() const { return root_.Scalar<uint32_t>(slot::kBytecodeVersion); }
 
@@ -78,7 +78,9 @@ class MobileFile {
         open_.erase(item.value);
       } else if (visits_left_ == 0 || !budget_.Take(0)) {
         builder_.Note(Severity::kWarning, "shared-containers", "",
-                      "values that stand in many places are listed at the first ones only");
+                      fmt::format("values that stand in many places are listed at the first ones only: they are more "
+                                  "than {}, or take more than {} bytes",
+                                  MostVisits(), budget_.total()));
         break;
       } else {
         --visits_left_;
@@ -92,6 +94,8 @@ class MobileFile {
   }
 
  private:
+  size_t MostVisits() const { return values_.size() * 4 + 4096; }
+
   struct Item {
     uint32_t value = 0;
     bool leave = false;  // the container is done
@@ -123,7 +127,8 @@ class MobileFile {
   // False when the value is open around here already.
   bool Enter(const Item& item) {
     if (open_.size() >= kMaxDepth || !open_.insert(item.value).second) {
-      builder_.Note(Severity::kInfo, "cycle", item.path.substr(0, 200), "it contains itself, or nests too deeply");
+      builder_.Note(Severity::kInfo, "cycle", item.path.substr(0, 200),
+                    fmt::format("it contains itself, or stands more than {} deep", kMaxDepth));
       return false;
     }
     stack_.push_back({.value = item.value, .leave = true});

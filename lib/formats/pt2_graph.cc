@@ -160,7 +160,8 @@ class ProgramReader {
   void ReadArgument(Scope& scope, std::string name, Json::Member argument, Node& node) {
     if (argument.key == "as_graph") {
       if (scope.depth + 1 >= kMaxNesting) {
-        builder_.Note(Severity::kWarning, "graph-nesting", name, "graphs stand inside each other too deeply");
+        builder_.Note(Severity::kWarning, "graph-nesting", name,
+                      fmt::format("graphs stand inside each other more than {} deep", kMaxNesting));
         return;
       }
       Graph block = ReadGraph(argument.value["graph"], scope.depth + 1);

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "lib/base/named_source.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
@@ -109,8 +111,9 @@ Result<Model> OpenModel(const std::string& path, const OpenOptions& options) {
 Result<Model> OpenInside(const std::string& name, std::unique_ptr<ByteSource> source, const OpenOptions& options,
                          int depth) {
   if (depth > kMaxDepth) {
-    return Error{
-        .code = ErrorCode::kLimit, .message = "files stand inside each other too deeply to be real", .file = name};
+    return Error{.code = ErrorCode::kLimit,
+                 .message = fmt::format("files stand inside each other more than {} deep", kMaxDepth),
+                 .file = name};
   }
   OpenContext context;
   context.path = name;

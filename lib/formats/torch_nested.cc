@@ -14,7 +14,8 @@ constexpr int kMaxNesting = 5;
 
 std::optional<StorageRow> ReadNested(ModelBuilder& builder, std::string_view bytes, int depth) {
   if (depth > kMaxNesting) {
-    builder.Note(Severity::kError, "file-nesting", "", "torch files stand inside each other too deeply to be real");
+    builder.Note(Severity::kError, "file-nesting", "",
+                 fmt::format("torch files stand inside each other more than {} deep", kMaxNesting));
     return std::nullopt;
   }
   if (!builder.TakeInline(bytes.size(), "")) return std::nullopt;

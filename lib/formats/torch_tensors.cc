@@ -103,7 +103,7 @@ std::optional<Tensor> TensorReader::Read(Value value, std::string_view where) {
 std::optional<Tensor> TensorReader::ReadAt(Value value, int depth) {
   if (depth > kMaxDepth) {
     builder_.Note(Severity::kError, "tensor-nesting", where_,
-                  "tensors are wrapped in each other too deeply to be real");
+                  fmt::format("tensors are wrapped in each other more than {} deep", kMaxDepth));
     return std::nullopt;
   }
   if (value.Is(Kind::kPersistent)) {

@@ -50,7 +50,9 @@ void TorchWalk::Run() {
   while (!stack_.empty() && !exhausted_) Step();
   if (limited_) {
     builder_.Note(Severity::kWarning, "shared-containers", "",
-                  "containers that stand in many places are listed at the first ones only");
+                  fmt::format("containers that stand in many places are listed at the first ones only, with no more "
+                              "than {} entries",
+                              MostAgain(tree_)));
   }
   NameDangers();
   tensors_.Report();

@@ -71,7 +71,7 @@ class TorchWalk {
         tensors_(file, builder, nested),
         rules_(values_, tensors_),
         first_row_(file.tree.objects().size(), kNone),
-        again_budget_(static_cast<int64_t>(file.tree.end / 16 + 4096)),
+        again_budget_(MostAgain(file.tree)),
         first_part_(static_cast<Index>(builder.model().parts.size())),
         path_(options.path) {
     builder_.AllowInline(InlineAllowance(tree_.end));
@@ -143,6 +143,9 @@ class TorchWalk {
 
   // The part of the whole file stays only when something belongs to it.
   void DropUnusedRootPart();
+
+  // Entries of containers that were listed before, and stand in other places too.
+  static int64_t MostAgain(const pickle::Tree& tree) { return static_cast<int64_t>(tree.end / 16 + 4096); }
 
   const WalkOptions options_;
   const TorchPickle& file_;

@@ -75,27 +75,31 @@ Index ModelBuilder::AddMemoryStorage(std::string_view name, std::vector<std::byt
 }
 
 bool ModelBuilder::TakeInline(uint64_t bytes, std::string_view where) {
-  if (bytes > inline_left_) {
+  if (bytes > inline_.left) {
     Note(Severity::kError, "inline-limit", where,
-         "the data inside the pickle, copied wherever it is referred to, would take far more room than the pickle");
+         fmt::format("the data inside the pickle, copied wherever it is referred to, takes more than the {} bytes that "
+                     "are allowed for a pickle of its size",
+                     inline_.total));
     return false;
   }
-  inline_left_ -= bytes;
+  inline_.left -= bytes;
   return true;
 }
 
 bool ModelBuilder::TakeText(uint64_t bytes) {
-  if (bytes <= text_left_) {
-    text_left_ -= bytes;
+  if (bytes <= text_.left) {
+    text_.left -= bytes;
     return true;
   }
   if (!text_limited_) {
-    Note(Severity::kError, "text-limit", "",
-         "its names and values, written out, would take far more room than the bytes they stand in; not all of them "
-         "are listed");
+    Note(
+        Severity::kError, "text-limit", "",
+        fmt::format("its names and values, written out, take more than the {} bytes that are allowed for a file of its "
+                    "size; not all of them are listed",
+                    text_.total));
   }
   text_limited_ = true;
-  text_left_ = 0;  // else what fails could be tried, at the price of all that is left, again and again
+  text_.left = 0;  // else what fails could be tried, at the price of all that is left, again and again
   return false;
 }
 

@@ -49,15 +49,15 @@ class ModelBuilder {
 
   // Copies of bytes that stand in a pickle (NumPy arrays, lists of numbers, nested files) may be asked for many times
   // by reference. Whoever reads a pickle allows a multiple of its size, and each copy takes its share first.
-  void AllowInline(uint64_t bytes) { inline_left_ += bytes; }
+  void AllowInline(uint64_t bytes) { inline_.Allow(bytes); }
   [[nodiscard]] bool TakeInline(uint64_t bytes, std::string_view where);
 
   // So may names and values that are written out: one text may be named many times, and each path repeats the names of
   // all that is around it. Whoever reads bytes allows a multiple of them, and what is written out takes its share
   // first. False when there is not so much left: then nothing is, until more is allowed, and one finding says so.
-  void AllowText(uint64_t bytes) { text_left_ = CheckedAdd(text_left_, bytes).value_or(UINT64_MAX); }
+  void AllowText(uint64_t bytes) { text_.Allow(bytes); }
   [[nodiscard]] bool TakeText(uint64_t bytes);
-  uint64_t text_left() const { return text_left_; }
+  uint64_t text_left() const { return text_.left; }
 
   // Checks the draft, makes it a Tensor and returns it; `where` (borrowed) names it in findings. It is not yet in a
   // table.
@@ -78,11 +78,22 @@ class ModelBuilder {
   Model Finish() &&;
 
  private:
+  // Bytes that may be made, and what is left of them.
+  struct Allowance {
+    uint64_t total = 0;
+    uint64_t left = 0;
+
+    void Allow(uint64_t bytes) {
+      total = CheckedAdd(total, bytes).value_or(UINT64_MAX);
+      left = CheckedAdd(left, bytes).value_or(UINT64_MAX);
+    }
+  };
+
   Model model_;
   Findings findings_;
   std::vector<int64_t> scratch_;
-  uint64_t inline_left_ = 0;
-  uint64_t text_left_ = 1 << 20;
+  Allowance inline_;
+  Allowance text_{.total = 1 << 20, .left = 1 << 20};
   bool text_limited_ = false;
 };
 

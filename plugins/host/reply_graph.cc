@@ -99,7 +99,7 @@ class GraphReader {
           if (block <= i || around_[block] != kNone) return Break("a block stands in two places, or before its graph");
           around_[block] = static_cast<Index>(i);
           depth[block] = depth[i] + 1;
-          if (depth[block] > kDeepestBlock) return Break("blocks nest too deeply to be real");
+          if (depth[block] > kDeepestBlock) return Break(fmt::format("blocks nest more than {} deep", kDeepestBlock));
         }
       }
     }

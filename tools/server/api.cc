@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "tools/server/heatmap.h"
 #include "tools/server/search.h"
 #include "tools/server/tensor_json.h"
@@ -102,7 +104,8 @@ Reply Api::GetFile(std::string_view id, std::span<const std::string_view> rest, 
   if (rest.size() == 1 && rest[0] == "model") return {.shared = snapshot->document};
   if (rest.size() == 1 && rest[0] == "search") {
     std::string text = TextOf(query, "q");
-    if (text.size() > kMaxQueryText) return ErrorReply(400, "usage", "the text to search for is too long");
+    if (text.size() > kMaxQueryText)
+      return ErrorReply(400, "usage", fmt::format("the text to search for has more than {} bytes", kMaxQueryText));
     return {.body = SearchJson(model, *snapshot->outline, text, NumberOf(query, "limit", 50))};
   }
   if (rest.size() != 2 || (rest[0] != "tensors" && rest[0] != "heatmap")) return NotFound();

@@ -4,6 +4,8 @@
 #include <functional>
 #include <span>
 
+#include <fmt/format.h>
+
 #include "lib/base/json.h"
 
 namespace pthview::server {
@@ -62,7 +64,9 @@ class Document {
     json_.EndObject();
     if (text_.size() > limit_) {
       return Error{.code = ErrorCode::kLimit,
-                   .message = "the names in this file are too long to show its structure",
+                   .message = fmt::format("the names in this file are too long to show its structure: it takes more "
+                                          "than {} bytes",
+                                          limit_),
                    .hint = "`pthview list` shows them"};
     }
     return std::move(text_);
