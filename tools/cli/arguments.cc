@@ -56,9 +56,9 @@ Status CheckChoice(const Verb& verb, const Option& option, std::string_view give
 
 }  // namespace
 
-std::string Arguments::Value(std::string_view option, std::string otherwise) const {
+std::string Arguments::Value(std::string_view option, const std::string& otherwise) const {
   auto found = values_.find(std::string(option));
-  return found == values_.end() ? std::move(otherwise) : found->second.back();
+  return found == values_.end() ? otherwise : found->second.back();
 }
 
 std::vector<std::string> Arguments::Values(std::string_view option) const {

@@ -35,7 +35,7 @@ class Arguments {
 
   bool Flag(std::string_view option) const { return values_.contains(std::string(option)); }
   // The last value given, or `otherwise`.
-  std::string Value(std::string_view option, std::string otherwise = {}) const;
+  std::string Value(std::string_view option, const std::string& otherwise = {}) const;
   std::vector<std::string> Values(std::string_view option) const;
   // A non-negative number; kUsage when the value is something else.
   Result<int64_t> Number(std::string_view option, int64_t otherwise) const;

@@ -90,6 +90,7 @@ bool IsShown(const PlainValue& plain) {
 
 std::string Counts(const std::map<std::string_view, uint64_t>& counts) {
   std::vector<std::pair<uint64_t, std::string_view>> order;
+  order.reserve(counts.size());
   for (const auto& [name, count] : counts) order.emplace_back(count, name);
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   std::string text;
@@ -168,6 +169,7 @@ void PrintMetadata(Output& out, const Model& model, const Narrowing& narrowing) 
 void PrintFindings(Output& out, const Style& style, const Model& model) {
   std::string_view label = "findings";
   std::vector<const Finding*> order;
+  order.reserve(model.findings.size());
   for (const Finding& finding : model.findings) order.push_back(&finding);
   std::stable_sort(order.begin(), order.end(),
                    [](const Finding* a, const Finding* b) { return a->severity > b->severity; });

@@ -32,6 +32,7 @@ std::string RuleText(const MatchRule& rule) {
 
 std::vector<std::string> RuleTexts(const Plugin& plugin) {
   std::vector<std::string> texts;
+  texts.reserve(plugin.manifest.match.size());
   for (const MatchRule& rule : plugin.manifest.match) texts.push_back(RuleText(rule));
   return texts;
 }

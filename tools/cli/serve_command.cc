@@ -46,9 +46,10 @@ int RunServe(const Arguments& arguments) {
     PrintNote(arguments, "no file given: showing the sample");
     files.push_back(sample);
   }
-  words.push_back("--");
+  words.emplace_back("--");
   words.insert(words.end(), files.begin(), files.end());
   std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   execv(program.c_str(), pointers.data());

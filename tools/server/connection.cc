@@ -1,10 +1,10 @@
 #include "tools/server/connection.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 namespace pthview::server {

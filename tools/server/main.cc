@@ -1,10 +1,10 @@
 // pthview-serve: what `pthview serve` executes. Exit codes: 0 ended by Ctrl-C or SIGTERM; 2 wrong usage, no file could
 // be opened, or no port to be had.
 #include <fcntl.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -132,7 +132,7 @@ int main(int argc, char** argv) {
   auto options = ParseOptions({argv + 1, argv + argc});
   if (!options) return Fail(options.error());
   if (options->help) {
-    std::fputs(HelpText().data(), stdout);
+    std::fwrite(HelpText().data(), 1, HelpText().size(), stdout);
     return 0;
   }
   return Serve(*options);

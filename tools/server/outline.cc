@@ -85,7 +85,7 @@ class Builder {
         at = found->second;
         continue;
       }
-      std::string_view whole(steps[0].data(), static_cast<size_t>(steps[i].data() + steps[i].size() - steps[0].data()));
+      std::string_view whole(steps[0].begin(), steps[i].end());
       at = Add({steps[i], whole, at, kNone});
     }
     return at;

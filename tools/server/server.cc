@@ -1,10 +1,10 @@
 #include "tools/server/server.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -75,7 +75,7 @@ Reply Refusal(Verdict verdict) {
   }
 }
 
-void Send(const httplib::Request& request, Reply reply, httplib::Response& response) {
+void Send(const httplib::Request& request, const Reply& reply, httplib::Response& response) {
   response.status = reply.status;
   for (const auto& [name, value] : reply.headers) response.headers.emplace(name, value);
   response.set_header("Cache-Control", reply.etag.empty() ? "no-store" : "no-cache");
@@ -217,7 +217,7 @@ class Server::Http : public httplib::Server {
       reply.headers = {{"Location", WithoutToken(request.target)},
                        {"Set-Cookie", guard_->SessionCookie()},
                        {"Set-Cookie", HttpGuard::ConsentCookie()}};
-      return Send(request, std::move(reply), response);
+      return Send(request, reply, response);
     }
     if (verdict != Verdict::kAllow) return Send(request, Refusal(verdict), response);
     if (request.path == "/api/v1/events") return AnswerEvents(request, response);

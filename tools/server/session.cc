@@ -79,6 +79,7 @@ bool Session::Load() {
 
 Sessions::Sessions(const std::vector<std::string>& paths) {
   std::vector<std::string> shown;
+  shown.reserve(paths.size());
   for (const std::string& path : paths) shown.push_back(path == kStandardInput ? "standard input" : DisplayName(path));
   std::vector<std::string> names = ShortNames(shown);
   for (size_t i = 0; i < paths.size(); ++i) {

@@ -182,7 +182,7 @@ TEST(TensorData, GathersStridedTensors) {
 }
 
 TEST(TensorData, GathersEveryItemSize) {
-  auto items = Iota<uint8_t>(16 * 12);
+  auto items = Iota<uint8_t>(size_t{16} * 12);
   Fixture f = Fixture::Of(items);
   for (DType dtype : {DType::kUint8, DType::kFloat16, DType::kFloat32, DType::kFloat64, DType::kComplex128}) {
     size_t size = Info(dtype).item_size;

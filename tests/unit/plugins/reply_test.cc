@@ -11,7 +11,6 @@ namespace pthview::plugins {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 // A file of 64 bytes, and what a plug-in says of it in JSON.
 Result<Model> Read(const std::string& model_json) {

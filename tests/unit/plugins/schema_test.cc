@@ -77,7 +77,7 @@ TEST(Schema, IsThatOfTheProtoFile) {
 }
 
 TEST(Schema, FindsBothSpellings) {
-  EXPECT_STREQ(kMessageType.Find("failure")->name.data(), "failure");
+  EXPECT_EQ(kMessageType.Find("failure")->name, "failure");
   const MessageType* tensor = kMessageType.Find("model")->message->Find("tensors")->message;
   EXPECT_NE(tensor->Find("storage_offset"), nullptr);
   EXPECT_EQ(tensor->Find("storage_offset"), tensor->Find("storageOffset"));

@@ -46,8 +46,8 @@ TEST(Heatmap, CellsAreTheMeansOfTheirBlocks) {
   constexpr int64_t kRows = 300;
   constexpr int64_t kColumns = 700;
   std::vector<float> values(kRows * kColumns);
-  std::vector<double> sums(256 * 256);
-  std::vector<int> counts(256 * 256);
+  std::vector<double> sums(size_t{256} * 256);
+  std::vector<int> counts(size_t{256} * 256);
   for (int64_t cell_row = 0; cell_row < 256; ++cell_row) {
     for (int64_t row = cell_row * kRows / 256; row < (cell_row + 1) * kRows / 256; ++row) {
       for (int64_t cell_column = 0; cell_column < 256; ++cell_column) {
