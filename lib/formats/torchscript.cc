@@ -109,10 +109,9 @@ class ScriptArchive {
     const pickle::Tree& tree = file->tree;
     builder_.AllowText(tree.end * WorkBudget::kTimes);
     std::unordered_set<std::string, TextHash> seen;
-    std::unordered_set<const Value*> lists;
+    std::unordered_set<uint64_t> lists;  // their identities
     auto once = [&](Value list) {
-      auto items = tree.Sequence(list);
-      return lists.insert(items.data()).second ? items : std::span<const Value>();
+      return lists.insert(pickle::Tree::Identity(list)).second ? tree.Sequence(list) : std::span<const Value>();
     };
     for (Value function : tree.Sequence(tree.root)) {
       if (function.Is(Kind::kInt)) bytecode_version_ = function.integer;

@@ -95,6 +95,18 @@ TEST(TorchScript, ListsOperatorsOfTheBytecode) {
   EXPECT_EQ(PlainText(*model), "operators[0]=aten::add.Tensor\noperators[1]=aten::relu\n");
 }
 
+// Lists are looked into once each; an empty one has no place of its own in memory to tell it by.
+TEST(TorchScript, AnEmptyListOfOperatorsHidesNoOther) {
+  auto function = [](const code::Codes& operators) {
+    return code::Tuple({code::Text("f"), code::Tuple({code::Tuple({code::Text("operators"), code::List(operators)})})});
+  };
+  auto op = code::Tuple({code::Text("aten::add"), code::Text("Tensor")});
+  auto bytecode = code::Tuple({code::Int(8), function({}), function({op}), function({})});
+  auto model = OpenBytes(Archive({{"bytecode.pkl", code::Pickle(bytecode)}}));
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(PlainText(*model), "operators[0]=aten::add.Tensor\n");
+}
+
 TEST(TorchScript, ExtraFilesAndFurtherPicklesAreListed) {
   auto inputs = code::Pickle(code::Named({{"x", code::Row("FloatStorage", "0", 3)}}));
   auto model = OpenBytes(Archive({{"extra/note.txt", "hello"},
