@@ -224,7 +224,7 @@ class MobileFile {
     auto [at, is_new] = class_names_.try_emplace(type);
     if (is_new) {
       std::string name = types_.TableAt(type).String(slot::kTypeName, kLongest + 1);
-      if (name.size() > kLongest) name.replace(kLongest, 1, "...");
+      if (name.size() > kLongest) name.replace(kLongest - 3, std::string::npos, "...");
       at->second = builder_.arena().Copy(EscapeName(name));
     }
     return at->second;
