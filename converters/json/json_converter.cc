@@ -10,7 +10,7 @@
 #include "converters/common/side_file.h"
 #include "converters/json/model_writer.h"
 #include "converters/json/selected_rows.h"
-#include "lib/analysis/structure.h"
+#include "lib/analysis/structure/structure.h"
 #include "lib/base/distant_source.h"
 #include "lib/base/named_source.h"
 

@@ -1,4 +1,5 @@
-// Annotated JSON: everything that was read of a file, in one document that lib/formats/annotated_json.cc reads again.
+// Annotated JSON: everything that was read of a file, in one document that lib/formats/json/annotated_json.cc reads
+// again.
 //
 // pthview.model.schema.json beside this file describes it. Weights are not in it, unless asked for: --data none writes
 // where they stand, base64 each storage's bytes once, file a side file OUT.bin with all storages.

@@ -13,7 +13,7 @@
 #include "converters/onnx/metadata.h"
 #include "converters/onnx/weights.h"
 #include "converters/onnx/wire.h"
-#include "lib/analysis/structure.h"
+#include "lib/analysis/structure/structure.h"
 
 namespace pthview {
 namespace {

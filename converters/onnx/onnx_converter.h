@@ -1,5 +1,5 @@
 // ONNX for viewing and for taking weights elsewhere: weights are initializers under their own names, layers are nodes
-// of domain `pthview` whose op_type is the layer's class, in the order that lib/analysis/structure.h infers.
+// of domain `pthview` whose op_type is the layer's class, in the order that lib/analysis/structure/structure.h infers.
 //
 // Where the weights' bytes go (ConvertOptions.weights):
 //   inline     into the model file (TensorProto.raw_data); past protobuf's 2 GB the mode becomes external by itself

@@ -12,7 +12,7 @@
 #include "lib/base/result.h"
 #include "lib/base/source.h"
 #include "lib/container/zip.h"
-#include "lib/formats/early_pickle.h"
+#include "lib/formats/common/early_pickle.h"
 #include "lib/model/model.h"
 
 namespace pthview {

@@ -10,7 +10,7 @@
 #include "lib/base/named_source.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
-#include "lib/formats/optimizer_names.h"
+#include "lib/formats/torch/optimizer_names.h"
 #include "lib/formats/unrecognized.h"
 
 namespace pthview {

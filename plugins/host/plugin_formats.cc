@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 
-#include "lib/analysis/glob.h"
+#include "lib/analysis/names/glob.h"
 #include "lib/base/progress.h"
 #include "lib/base/utf8.h"
 #include "plugins/host/discovery.h"

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "lib/base/checked.h"
-#include "lib/formats/dcp_metadata.h"
-#include "lib/formats/stitch.h"
+#include "lib/formats/spread/dcp_metadata.h"
+#include "lib/formats/spread/stitch.h"
 #include "lib/pickle/machine.h"
 
 namespace {

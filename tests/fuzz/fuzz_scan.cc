@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "lib/analysis/scan.h"
+#include "lib/analysis/scan/scan.h"
 #include "lib/base/source.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "lib/analysis/dense_copy.h"
-#include "lib/analysis/packed_weight.h"
-#include "lib/analysis/statistics.h"
-#include "lib/analysis/structure.h"
+#include "lib/analysis/statistics/dense_copy.h"
+#include "lib/analysis/statistics/packed_weight.h"
+#include "lib/analysis/statistics/statistics.h"
+#include "lib/analysis/structure/structure.h"
 #include "lib/model/model.h"
 #include "lib/model/tensor_data.h"
 

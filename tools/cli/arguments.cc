@@ -8,7 +8,7 @@
 #include <CLI/Formatter.hpp>
 #include <fmt/format.h>
 
-#include "lib/analysis/suggest.h"
+#include "lib/analysis/names/suggest.h"
 
 namespace pthview {
 namespace {

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "converters/converter.h"
-#include "lib/analysis/suggest.h"
+#include "lib/analysis/names/suggest.h"
 #include "lib/base/named_source.h"
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "lib/analysis/structure.h"
+#include "lib/analysis/structure/structure.h"
 #include "lib/base/escape.h"
 #include "lib/base/named_source.h"
 #include "lib/base/text_hash.h"

@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "lib/analysis/suggest.h"
+#include "lib/analysis/names/suggest.h"
 #include "lib/base/named_source.h"
 #include "lib/base/output_file.h"
 #include "lib/base/progress.h"

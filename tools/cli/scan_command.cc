@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "lib/analysis/scan.h"
+#include "lib/analysis/scan/scan.h"
 #include "lib/base/escape.h"
 #include "lib/base/named_source.h"
 #include "tools/cli/console.h"

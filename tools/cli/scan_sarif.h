@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "lib/analysis/scan.h"
+#include "lib/analysis/scan/scan.h"
 #include "lib/base/error.h"
 
 namespace pthview {

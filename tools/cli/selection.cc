@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "lib/analysis/glob.h"
-#include "lib/analysis/suggest.h"
+#include "lib/analysis/names/glob.h"
+#include "lib/analysis/names/suggest.h"
 #include "lib/base/text_hash.h"
 #include "tools/cli/console.h"
 

@@ -3,10 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "lib/analysis/name_lookup.h"
-#include "lib/analysis/packed_weight.h"
-#include "lib/analysis/statistics.h"
-#include "lib/analysis/structure.h"
+#include "lib/analysis/names/name_lookup.h"
+#include "lib/analysis/statistics/packed_weight.h"
+#include "lib/analysis/statistics/statistics.h"
+#include "lib/analysis/structure/structure.h"
 #include "lib/base/distant_source.h"
 #include "lib/base/escape.h"
 #include "lib/formats/format.h"

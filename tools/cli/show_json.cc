@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "lib/analysis/packed_weight.h"
-#include "lib/analysis/statistics.h"
+#include "lib/analysis/statistics/packed_weight.h"
+#include "lib/analysis/statistics/statistics.h"
 #include "lib/model/tensor_data.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"

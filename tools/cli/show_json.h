@@ -1,7 +1,7 @@
 // What `show --json` says.
 #pragma once
 
-#include "lib/analysis/name_lookup.h"
+#include "lib/analysis/names/name_lookup.h"
 #include "lib/base/result.h"
 #include "lib/model/model.h"
 #include "tools/cli/verbs.h"

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "lib/analysis/suggest.h"
+#include "lib/analysis/names/suggest.h"
 #include "lib/base/ascii.h"
 #include "lib/base/escape.h"
 #include "lib/base/threads.h"

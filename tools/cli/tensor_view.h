@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/analysis/dense_copy.h"
+#include "lib/analysis/statistics/dense_copy.h"
 #include "lib/model/model.h"
 
 namespace pthview {

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "lib/analysis/module_tree.h"
-#include "lib/analysis/structure.h"
-#include "lib/analysis/suggest.h"
+#include "lib/analysis/names/suggest.h"
+#include "lib/analysis/structure/module_tree.h"
+#include "lib/analysis/structure/structure.h"
 #include "lib/base/escape.h"
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <utility>
 
-#include "lib/analysis/structure.h"
+#include "lib/analysis/structure/structure.h"
 #include "lib/base/distant_source.h"
 #include "lib/base/json.h"
 #include "lib/base/named_source.h"

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string_view>
 
-#include "lib/analysis/dense_copy.h"
-#include "lib/analysis/packed_weight.h"
-#include "lib/analysis/statistics.h"
+#include "lib/analysis/statistics/dense_copy.h"
+#include "lib/analysis/statistics/packed_weight.h"
+#include "lib/analysis/statistics/statistics.h"
 #include "lib/base/json.h"
 #include "tools/server/reply.h"
 

@@ -4,7 +4,7 @@
 #include "tests/unit/container/tar_builder.h"
 #include "tests/unit/container/zip_builder.h"
 #include "tests/unit/formats/open_memory.h"
-#include "tests/unit/formats/safetensors_builder.h"
+#include "tests/unit/formats/weights/safetensors_builder.h"
 
 namespace pthview {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "lib/analysis/structure.h"
+#include "lib/analysis/structure/structure.h"
 #include "tests/unit/analysis/model_fixture.h"
 
 namespace pthview::server {

@@ -1,0 +1,43 @@
+// Telling the sections of a checkpoint apart: model, ema, optimizer, scheduler, other.
+#pragma once
+
+#include <string_view>
+
+#include "lib/formats/torch/torch_values.h"
+#include "lib/model/model.h"
+
+namespace pthview {
+
+// What a root value is, before anything is listed.
+enum class RootShape : uint8_t {
+  kStateDict,   // names to tensors, possibly nested
+  kCheckpoint,  // sections beside each other
+  kModule,      // a pickled nn.Module
+  kOther,       // a list, a tensor, a plain value
+};
+
+class PartRules {
+ public:
+  PartRules(TorchValues& values, TensorReader& tensors) : values_(values), tensors_(tensors) {}
+
+  RootShape ShapeOf(pickle::Value root);
+
+  // The kind of the section that stands under `key`: by the key's words, then by what is inside.
+  PartKind KindOf(std::string_view key, pickle::Value value);
+
+  // A dict that is itself a checkpoint inside a checkpoint: it has sections under well-known keys.
+  bool IsNestedCheckpoint(pickle::Value value);
+
+  // An nn.Module: its state has `_modules` or `_parameters`.
+  bool IsModule(pickle::Value value);
+
+  // Tensors directly among the values of a dict (not further inside).
+  bool HasDirectTensors(pickle::Value value);
+
+ private:
+  bool HasTensorsWithin(pickle::Value value, int depth, int* budget);
+  TorchValues& values_;
+  TensorReader& tensors_;
+};
+
+}  // namespace pthview
