@@ -42,6 +42,7 @@ void Arguments(JsonWriter& row, std::string_view key, const std::vector<Argument
   for (const Argument& argument : arguments) {
     row.BeginObject().Key("name").String(argument.name);
     Numbers(row, "values", argument.values);
+    IndexMember(row, "evidence", argument.evidence);
     row.EndObject();
   }
   row.EndArray();
@@ -213,6 +214,13 @@ void ModelWriter::GraphRow(JsonWriter& row, const Graph& graph) {
   row.EndArray().Key("nodes").BeginArray();
   for (const Node& node : graph.nodes) {
     NodeObject(row, node);
+    FlushWhenLarge();
+  }
+  row.EndArray();
+  if (graph.evidence.empty()) return;
+  row.Key("evidence").BeginArray();
+  for (const Evidence& evidence : graph.evidence) {
+    row.BeginObject().Key("kind").String(EvidenceName(evidence.kind)).Key("text").String(evidence.text).EndObject();
     FlushWhenLarge();
   }
   row.EndArray();

@@ -60,7 +60,7 @@ void GraphNodes::Add(const Graph& graph) {
   for (size_t i = 0; i < model_.tensors.size() && !any; ++i) {
     any = model_.tensors[i].part == graph.part && initializers_.Selected(static_cast<Index>(i));
   }
-  if (!any || graph.nodes.empty() || graph.outputs.empty()) return;
+  if (!any || graph.nodes.empty()) return;
 
   std::vector<Frame> stack;
   stack.push_back(Open(graph, ""));
@@ -69,7 +69,7 @@ void GraphNodes::Add(const Graph& graph) {
     name = Port(graph, "input", true);
     SetValueInfo(name, *frame_.add_input());
   }
-  stack.back().wanted[graph.outputs[0]] = Port(graph, "output", false);
+  if (!graph.outputs.empty()) stack.back().wanted[graph.outputs[0]] = Port(graph, "output", false);
   for (;;) {
     Frame& frame = stack.back();
     if (frame.next < frame.graph.nodes.size()) {
@@ -88,6 +88,7 @@ void GraphNodes::Add(const Graph& graph) {
       break;
     }
   }
+  if (graph.outputs.empty()) return;
   const std::string& output = stack.back().names[graph.outputs[0]];
   if (!output.empty()) SetValueInfo(output, *frame_.add_output());
 }
@@ -189,6 +190,18 @@ void GraphNodes::AddNode(const Node& node, Frame& frame) {
     }
   }
   SetAttributes(node, proto);
+  std::string why;
+  for (const Argument& argument : node.inputs) {
+    if (argument.evidence == kNone) continue;
+    const Evidence& evidence = frame.graph.evidence[argument.evidence];
+    why += fmt::format("{}{}: {} ({})", why.empty() ? "" : "; ", argument.name, EvidenceName(evidence.kind),
+                       evidence.text);
+  }
+  if (!why.empty()) {
+    auto& entry = *proto.add_metadata_props();
+    entry.set_key("pthview.evidence");
+    entry.set_value(ValidUtf8(why));
+  }
   if (node.module != kNone) {
     const Module& module = model_.modules[node.module];
     proto.set_doc_string(module.class_name.empty()

@@ -58,7 +58,7 @@ Status CheckOptions(const Model& model, const ConvertOptions& options) {
     return Error{.code = any ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
                  .message = any ? "recorded graphs cannot be written as ONNX yet" : "the file records no graph",
                  .file = model.file,
-                 .hint = "--graph inferred shows the layers in the order of the file"};
+                 .hint = "--graph inferred shows the layers"};
   }
   if (options.graph != "auto" && options.graph != "inferred") {
     return Error{ErrorCode::kUsage, fmt::format("--graph is auto, recorded or inferred, not '{}'", options.graph)};
@@ -99,12 +99,14 @@ Frame BuildFrame(const Model& model, const Initializers& initializers, const Con
   GraphProto graph = nodes.frame();
   std::string name = ValidUtf8(BaseName(model.file));
   graph.set_name(name.empty() ? "model" : name);
-  graph.set_doc_string(has_graph ? "Inferred: the layers in the order in which the file names them. It cannot be run."
-                                 : "The file records no layers; only its tensors are here.");
-  notes.emplace_back(has_graph
-                         ? "the graph is inferred: layers in the order in which the file names them, each feeding "
-                           "the next; it is for viewing and cannot be run"
-                         : "no layers could be inferred: the tensors are initializers without a graph");
+  graph.set_doc_string(has_graph
+                           ? "Inferred: the layers in the file's order; an arrow only where something speaks for it "
+                             "(pthview.evidence of the node). It cannot be run."
+                           : "The file records no layers; only its tensors are here.");
+  notes.emplace_back(
+      has_graph ? "the graph is inferred: layers in the file's order, joined only where something speaks for it; "
+                  "it is for viewing and cannot be run"
+                : "no layers could be inferred: the tensors are initializers without a graph");
   return {proto.SerializeAsString(), nodes.wire() + graph.SerializeAsString()};
 }
 

@@ -52,6 +52,15 @@ std::string_view PlainKindName(PlainKind kind) {
   return "object";
 }
 
+std::string_view EvidenceName(EvidenceKind kind) {
+  switch (kind) {
+    case EvidenceKind::kClass: return "class";
+    case EvidenceKind::kPattern: return "pattern";
+    case EvidenceKind::kShapes: return "shapes";
+  }
+  return "?";
+}
+
 std::string_view OriginName(Origin origin) { return origin == Origin::kRecorded ? "recorded" : "inferred"; }
 
 std::string_view PartKindName(PartKind kind) {

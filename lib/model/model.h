@@ -152,9 +152,23 @@ struct GraphValue {
   Index tensor = kNone;  // into Model::tensors when the value is a weight
 };
 
+// Why an edge is in a graph that no file records. Without evidence there is no edge: order in a file is no flow.
+enum class EvidenceKind : uint8_t {
+  kClass,    // the forward of a recorded class is known
+  kPattern,  // names and shapes fit a row of the table of patterns
+  kShapes,   // siblings whose sizes chain, and cannot chain otherwise
+};
+std::string_view EvidenceName(EvidenceKind kind);  // "class", "pattern", "shapes"
+
+struct Evidence {
+  EvidenceKind kind = EvidenceKind::kPattern;
+  std::string text;  // a short reason: "residual block with a downsample", "torch.nn.Sequential"
+};
+
 struct Argument {
   std::string name;           // "input", "weight"
   std::vector<Index> values;  // into Graph::values
+  Index evidence = kNone;     // into Graph::evidence: why these values arrive here; kNone: recorded, or a weight
 };
 
 struct Graph;
@@ -177,9 +191,10 @@ struct Graph {
   Origin origin = Origin::kRecorded;
   Index part = kNone;
   std::vector<GraphValue> values;
-  std::vector<Index> inputs;   // into values
-  std::vector<Index> outputs;  // into values
-  std::vector<Node> nodes;     // in topological order
+  std::vector<Index> inputs;       // into values
+  std::vector<Index> outputs;      // into values
+  std::vector<Node> nodes;         // in topological order
+  std::vector<Evidence> evidence;  // kInferred: what Argument::evidence refers to
 };
 
 // ---- the whole ----

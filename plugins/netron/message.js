@@ -49,13 +49,13 @@ class Model {
     _part(part) {
         const root = this._document.root(part.root);
         const inferred = part.graph === 'inferred';
-        const graph = this._document.level(root, { name: text(part.path) || text(part.kind), root: true, chained: inferred });
+        const graph = this._document.level(root, { name: text(part.path) || text(part.kind), root: true, chained: false });
         graph.description = inferred ?
-            'Order of layers, inferred: the file holds weights and no graph, so each layer points to the one that stands after it.' :
+            'Layers in the order of the file, which holds weights and no graph: that one stands after another says nothing of what feeds what.' :
             '';
         graph.metadata = [
             argument('kind', text(part.kind)),
-            argument('graph', inferred ? 'inferred from the order of layers and the shapes of their tensors' : 'none'),
+            argument('graph', inferred ? 'inferred from names and shapes' : 'none'),
             argument('tensors', text(part.tensors)),
             ...(text(part.prefix) ? [argument('prefix', text(part.prefix))] : [])
         ];

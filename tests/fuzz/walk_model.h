@@ -75,6 +75,7 @@ inline size_t TouchGraph(const Model& model, const Graph& graph) {
         for (const Index value : argument.values) {
           if (value >= graph.values.size()) std::abort();
         }
+        ExpectRow(argument.evidence, graph.evidence);
       }
     }
   }

@@ -61,6 +61,7 @@ class Document {
     WriteParts();
     WriteModules();
     WriteTensors();
+    WriteFlow();
     json_.EndObject();
     if (text_.size() > limit_) {
       return Error{.code = ErrorCode::kLimit,
@@ -184,6 +185,57 @@ class Document {
                  [this](const Tensor& t) { json_.String(t.layout == Layout::kDense ? "" : LayoutName(t.layout)); });
     TensorColumn("nbytes", [this](const Tensor& t) { json_.Uint(t.nbytes()); });
     TensorColumn("path", [this](const Tensor& t) { json_.String(t.path); });
+    json_.EndObject();
+  }
+
+  // The edges of the inferred graphs, flat. `from` and `to` are modules, or past them rows of `ops`: what a pattern
+  // adds ("~add"), each with the module that it stands in. `why` is a row of `evidence`.
+  void WriteFlow() {
+    std::vector<Index> outline_of(model_.modules.size(), kNone);
+    for (size_t i = 0; i < outline_.modules.size(); ++i) {
+      if (outline_.modules[i].source != kNone) outline_of[outline_.modules[i].source] = static_cast<Index>(i);
+    }
+    std::vector<std::pair<std::string_view, Index>> ops;
+    std::vector<const Evidence*> evidence;
+    struct Edge {
+      Index from, to, why;
+    };
+    std::vector<Edge> edges;
+    for (const Graph& graph : model_.graphs) {
+      if (graph.origin != Origin::kInferred) continue;
+      auto first_evidence = static_cast<Index>(evidence.size());
+      for (const Evidence& row : graph.evidence) evidence.push_back(&row);
+      std::vector<Index> made_by(graph.values.size(), kNone);
+      for (const Node& node : graph.nodes) {
+        Index self = node.module == kNone ? kNone : outline_of[node.module];
+        if (self != kNone && node.op.starts_with('~')) {
+          ops.emplace_back(node.op, self);
+          self = static_cast<Index>(outline_.modules.size() + ops.size() - 1);
+        }
+        for (const Argument& argument : node.inputs) {
+          for (Index value : argument.values) {
+            if (argument.evidence == kNone || self == kNone || made_by[value] == kNone) continue;
+            edges.push_back({made_by[value], self, first_evidence + argument.evidence});
+          }
+        }
+        for (const Argument& argument : node.outputs) {
+          for (Index value : argument.values) made_by[value] = self;
+        }
+      }
+    }
+    json_.Key("flow").BeginObject();
+    json_.Key("evidence").BeginArray();
+    for (const Evidence* row : evidence) {
+      json_.BeginObject().Key("kind").String(EvidenceName(row->kind)).Key("text").String(row->text).EndObject();
+    }
+    json_.EndArray().Key("ops").BeginArray();
+    for (auto [op, module] : ops) json_.BeginArray().String(op).Uint(module).EndArray();
+    json_.EndArray();
+    for (auto [key, member] : {std::pair("from", &Edge::from), {"to", &Edge::to}, {"why", &Edge::why}}) {
+      json_.Key(key).BeginArray();
+      for (const Edge& edge : edges) json_.Uint(edge.*member);
+      json_.EndArray();
+    }
     json_.EndObject();
   }
 

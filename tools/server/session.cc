@@ -57,7 +57,7 @@ bool Session::Load() {
   Result<Model> opened = OpenModel(path_);
   if (!opened) return fail(std::move(opened).error());
   auto model = std::make_shared<Model>(std::move(*opened));
-  InferModules(*model);
+  InferGraphs(*model);
   auto outline = std::make_shared<Outline>(BuildOutline(*model));
   uint64_t version = next->model ? next->version + 1 : 1;
   Result<std::string> document = ModelJson(*model, *outline, {id_, name_, version});

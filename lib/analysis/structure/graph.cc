@@ -1,6 +1,5 @@
-// The inferred graph: the layers of a module tree in the file's order, one after the other.
+// The inferred graph: the layers of a module tree in the file's order.
 #include <algorithm>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -33,86 +32,39 @@ OpName OpOf(const Module& module) {
 
 class GraphBuilder {
  public:
-  explicit GraphBuilder(Model& model) : model_(model), first_tensor_(model.modules.size(), kNone) {
-    // Children come after their parents, so that from the end each is known before its parent asks.
-    for (size_t i = model.modules.size(); i-- > 0;) {
-      const Module& module = model.modules[i];
-      if (!module.tensors.empty()) first_tensor_[i] = std::min(first_tensor_[i], module.tensors.front());
-      if (module.parent != kNone)
-        first_tensor_[module.parent] = std::min(first_tensor_[module.parent], first_tensor_[i]);
-    }
-  }
+  explicit GraphBuilder(Model& model) : model_(model) {}
 
-  // The body of `root`, and of every container below it, each in a graph of its own.
-  void Build(Index root, Index graph) {
-    bodies_.push_back({root, graph});
-    while (!bodies_.empty()) {
-      Body body = bodies_.front();
-      bodies_.pop_front();
-      // Built aside: adding blocks to Model::graphs moves the graphs in it.
-      Graph built = std::move(model_.graphs[body.graph]);
-      FillBody(body.module, built);
-      model_.graphs[body.graph] = std::move(built);
+  // A node for each layer below `root`, and for each tensor that a container holds itself, in the file's order.
+  void Build(Index root, Graph& graph) {
+    taken_.clear();
+    chain_ = 0;
+    std::vector<Index> todo = {root};
+    while (!todo.empty()) {
+      Index index = todo.back();
+      todo.pop_back();
+      const Module& module = model_.modules[index];
+      if (IsLayer(module) && (!module.class_name.empty() || module.parent != kNone)) {
+        AddLayer(graph, index);
+        continue;
+      }
+      for (Index tensor : module.tensors) AddParameter(graph, index, tensor);
+      todo.insert(todo.end(), module.children.rbegin(), module.children.rend());
     }
   }
 
  private:
-  struct Body {
-    Index module;
-    Index graph;
-  };
-
-  // A module is drawn as one node without a body when it has no children, or when a guess accounts for all below it.
+  // A module is drawn as one node when it has no children, or when a guess accounts for all below it.
   bool IsLayer(const Module& module) const {
     return module.children.empty() || (module.origin == Origin::kInferred && !module.class_name.empty());
   }
 
-  void FillBody(Index index, Graph& graph) {
-    const Module& module = model_.modules[index];
-    chain_ = 0;
-    current_ = AddValue(graph, NextName(), kNone);
-    graph.inputs = {current_};
-    if (IsLayer(module) && !module.class_name.empty()) {
-      AddModule(graph, index);
-    } else {
-      FillContainer(graph, module);
-    }
-    graph.outputs = {current_};
-  }
-
-  void FillContainer(Graph& graph, const Module& module) {
-    graph.nodes.reserve(module.children.size() + module.tensors.size());
-    names_.clear();
-    if (!module.tensors.empty()) {  // a tensor may be called as a child is
-      for (Index child : module.children) names_.insert(model_.modules[child].name);
-    }
-    size_t own = 0;
-    for (Index child : module.children) {
-      Index before = first_tensor_[child];
-      while (before != kNone && own < module.tensors.size() && module.tensors[own] < before) {
-        AddParameter(graph, module, module.tensors[own++]);
-      }
-      AddModule(graph, child);
-    }
-    while (own < module.tensors.size()) AddParameter(graph, module, module.tensors[own++]);
-  }
-
-  void AddModule(Graph& graph, Index index) {
+  void AddLayer(Graph& graph, Index index) {
     const Module& module = model_.modules[index];
     OpName op = OpOf(module);
-    Node node{
-        .name = std::string(module.name), .domain = std::move(op.domain), .op = std::move(op.op), .module = index};
+    Node node{.domain = std::move(op.domain), .op = std::move(op.op), .module = index};
+    node.name = Unique(std::string(module.path.empty() ? node.op : module.path));  // a root may be a layer itself
     node.attributes = module.attributes;
-    if (node.name.empty()) node.name = node.op;  // a root that is a layer itself
-    node.inputs.push_back({"input", {current_}});
-    if (IsLayer(module)) {
-      AddWeights(graph, node, index, PathBytes(module));
-    } else {
-      auto block = static_cast<Index>(model_.graphs.size());
-      model_.graphs.push_back({.name = std::string(module.name), .origin = Origin::kInferred, .part = graph.part});
-      node.blocks.push_back(block);
-      bodies_.push_back({index, block});
-    }
+    AddWeights(graph, node, index, PathBytes(module));
     Append(graph, std::move(node));
   }
 
@@ -129,18 +81,14 @@ class GraphBuilder {
     }
   }
 
-  void AddParameter(Graph& graph, const Module& module, Index tensor) {
-    std::string name = LastSteps(tensor, PathBytes(module));
-    while (names_.contains(name)) name += '\'';
-    Node node{.name = name, .op = "Parameter"};
-    node.inputs.push_back({"input", {current_}});
+  void AddParameter(Graph& graph, Index module, Index tensor) {
+    Node node{.name = Unique(LastSteps(tensor, 0)), .op = "Parameter", .module = module};
     node.inputs.push_back({"value", {AddValue(graph, WeightName(tensor), tensor)}});
     Append(graph, std::move(node));
   }
 
   void Append(Graph& graph, Node node) {
-    current_ = AddValue(graph, NextName(), kNone);
-    node.outputs.push_back({"output", {current_}});
+    node.outputs.push_back({"output", {AddValue(graph, "x" + std::to_string(chain_++), kNone)}});
     graph.nodes.push_back(std::move(node));
   }
 
@@ -153,15 +101,19 @@ class GraphBuilder {
     return std::string(name.substr(name.rfind('.') + 1));
   }
 
-  // A tensor may be called as a value of the chain is ("x1").
-  std::string WeightName(Index tensor) const {
-    std::string name(model_.tensors[tensor].name);
-    bool as_chain = name.size() > 1 && name[0] == 'x' &&
-                    std::all_of(name.begin() + 1, name.end(), [](char c) { return c >= '0' && c <= '9'; });
-    return as_chain ? name + '\'' : name;
+  // A tensor and a module may have one name.
+  std::string Unique(std::string name) {
+    while (!taken_.insert(name).second) name += '\'';
+    return name;
   }
 
-  std::string NextName() { return "x" + std::to_string(chain_++); }
+  // A tensor may be called as a value is ("x1").
+  std::string WeightName(Index tensor) const {
+    std::string name(model_.tensors[tensor].name);
+    bool as_value = name.size() > 1 && name[0] == 'x' &&
+                    std::all_of(name.begin() + 1, name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    return as_value ? name + '\'' : name;
+  }
 
   static Index AddValue(Graph& graph, std::string name, Index tensor) {
     graph.values.push_back({.name = std::move(name), .tensor = tensor});
@@ -169,11 +121,8 @@ class GraphBuilder {
   }
 
   Model& model_;
-  std::vector<Index> first_tensor_;  // of each module, its own or below it; kNone: it has none
-  std::deque<Body> bodies_;
-  std::unordered_set<std::string_view, TextHash> names_;  // of the children of the container being filled
+  std::unordered_set<std::string, TextHash> taken_;  // names of nodes
   size_t chain_ = 0;
-  Index current_ = 0;
 };
 
 bool HasGraph(const Model& model, Index part) {
@@ -185,7 +134,6 @@ bool HasGraph(const Model& model, Index part) {
 
 void InferGraphs(Model& model) {
   InferModules(model);
-  // Top-level graphs first, then their blocks.
   std::vector<std::pair<Index, Index>> roots;
   for (size_t i = 0; i < model.parts.size(); ++i) {
     const Part& part = model.parts[i];
@@ -202,12 +150,12 @@ void InferGraphs(Model& model) {
     if (root.children.empty() && root.tensors.size() <= 1) continue;  // nothing to wire
     model.findings.push_back(
         {Severity::kInfo, "inferred-graph", std::string(part.path),
-         "the graph shows the layers in the order in which the file names them; that each feeds the "
-         "next is assumed"});
+         "the file records no graph: layers stand in the file's order, which says nothing of what feeds what; arrows "
+         "are there only where something speaks for them, and each says what"});
   }
   if (roots.empty()) return;
   GraphBuilder builder(model);
-  for (auto [root, graph] : roots) builder.Build(root, graph);
+  for (auto [root, graph] : roots) builder.Build(root, model.graphs[graph]);
 }
 
 }  // namespace pthview

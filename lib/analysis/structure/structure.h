@@ -15,14 +15,13 @@ namespace pthview {
 // assumption and part); linear in the tensors. Idempotent. Parts whose module tree is recorded stay as they are.
 void InferModules(Model& model);
 
-// For each part of kind model or ema that has no graph: one of origin kInferred, layers in order of appearance, with
-// container modules as nodes whose blocks are their bodies. Calls InferModules first. Adds one finding per part that
-// says that order is the file's and wiring is assumed. Idempotent.
+// For each part of kind model or ema that has no graph: one of origin kInferred, flat, with a node for each layer in the
+// file's order. Calls InferModules first. Adds one finding per part that says what arrows mean. Idempotent.
 //
-// Values x0, x1, ... run from node to node. Weights are values of their own, and arguments are named as the module
-// names them ("weight", "out_proj.weight"). Tensors that a container holds itself (cls_token) are nodes of op
-// "Parameter" that stand in the same chain. Node::op is the last step of the class name, or "Module" where the class is
-// unknown.
+// An edge is there only with evidence (Argument::evidence); order in the file is none. Weights are values of their own,
+// and arguments are named as the module names them ("weight", "out_proj.weight"). Node::name is the module's path,
+// Node::op the last step of its class name, or "Module" where the class is unknown. Tensors that a container holds
+// itself (cls_token) are nodes of op "Parameter" whose module is the container.
 void InferGraphs(Model& model);
 
 // What a module with these tensors is, from their names and shapes alone (also those one or two levels down where a

@@ -11,6 +11,7 @@ namespace pthview {
 namespace {
 
 constexpr auto kOrigins = {Origin::kRecorded, Origin::kInferred};
+constexpr auto kEvidenceKinds = {EvidenceKind::kClass, EvidenceKind::kPattern, EvidenceKind::kShapes};
 
 Error Broken(std::string_view table, size_t row, std::string_view why) {
   return Error{ErrorCode::kCorrupt, fmt::format("{}[{}] {}", table, row, why)};
@@ -47,12 +48,13 @@ void AnnotatedJsonTables::ReadModule(JsonRow& row) {
   model_.modules.push_back(std::move(module));
 }
 
-std::vector<Argument> AnnotatedJsonTables::ReadArguments(JsonRow& row, const char* key, size_t values) {
+std::vector<Argument> AnnotatedJsonTables::ReadArguments(JsonRow& row, const char* key, const Graph& graph) {
   static const std::string kWhat = "an argument";
   std::vector<Argument> arguments;
   for (const nlohmann::json& object : row.Array(key)) {
     JsonRow item(object, kWhat);
-    arguments.push_back({std::string(item.Text("name")), item.Rows("values", values)});
+    arguments.push_back({std::string(item.Text("name")), item.Rows("values", graph.values.size()),
+                         item.RowOf("evidence", graph.evidence.size())});
     if (!item.status()) row.Fail(key, "holds what is no argument");
   }
   return arguments;
@@ -66,8 +68,8 @@ void AnnotatedJsonTables::ReadNode(const nlohmann::json& object, const std::stri
             .op = std::string(row.Text("op")),
             .overload = std::string(row.Text("overload")),
             .module = row.RowOf("module", model_.modules.size()),
-            .inputs = ReadArguments(row, "inputs", graph.values.size()),
-            .outputs = ReadArguments(row, "outputs", graph.values.size()),
+            .inputs = ReadArguments(row, "inputs", graph),
+            .outputs = ReadArguments(row, "outputs", graph),
             .blocks = row.Rows("blocks", kNone),
             .location = std::string(row.Text("location"))};
   node.attributes = ReadAttributes(row);
@@ -88,6 +90,13 @@ void AnnotatedJsonTables::ReadGraph(JsonRow& row) {
   }
   graph.inputs = row.Rows("inputs", graph.values.size());
   graph.outputs = row.Rows("outputs", graph.values.size());
+  static const std::string kEvidence = "evidence";
+  for (const nlohmann::json& object : row.Array("evidence")) {
+    JsonRow item(object, kEvidence);
+    graph.evidence.push_back(
+        {item.Named<EvidenceKind>("kind", kEvidenceKinds, EvidenceName), std::string(item.Text("text"))});
+    if (!item.status()) row.Fail("evidence", "holds what is no evidence");
+  }
   for (const nlohmann::json& object : row.Array("nodes")) {
     ReadNode(object, fmt::format("node {}", graph.nodes.size()), row, graph);
   }

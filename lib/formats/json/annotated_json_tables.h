@@ -37,7 +37,7 @@ class AnnotatedJsonTables {
   void CheckQuantization(JsonRow& row, const Tensor& tensor, size_t limit);
   std::vector<Attribute> ReadAttributes(JsonRow& row);
   void ReadNode(const nlohmann::json& object, const std::string& what, JsonRow& graph_row, Graph& graph);
-  std::vector<Argument> ReadArguments(JsonRow& row, const char* key, size_t values);
+  std::vector<Argument> ReadArguments(JsonRow& row, const char* key, const Graph& graph);
   Status CheckModules() const;
   Status CheckGraphs() const;
 

@@ -45,6 +45,14 @@ class JsonTest : public ConverterTest {
     model().findings.push_back({Severity::kWarning, "odd", "block", "a finding"});
     // What ModelBuilder says of such a tensor, and says again when the document is read.
     model().findings.push_back({Severity::kError, "tensor-missing", "gone", "as it was said first"});
+    // A graph with a block inside a node, and an edge with evidence.
+    Graph outer{.name = "outer", .origin = Origin::kInferred, .values = {{.name = "x"}, {.name = "y"}}};
+    outer.inputs = {0};
+    outer.nodes.push_back({.name = "if", .op = "If", .inputs = {{"input", {0}, 0}}, .outputs = {{"output", {1}}}});
+    outer.nodes[0].blocks = {1};
+    outer.evidence = {{EvidenceKind::kShapes, "4 -> 4"}};
+    model().graphs = {outer, {.name = "then"}};
+    model().graph_roots = {0};
   }
 
   Model Opened(const std::string& path) {
@@ -86,6 +94,11 @@ TEST_F(JsonTest, ReadsBackToTheSameDocument) {
     }
     EXPECT_EQ(again.tensors[0].storage, again.tensors[2].storage);
     EXPECT_EQ(again.graphs.size(), model().graphs.size());
+    if (!again.graphs.empty() && !again.graphs[0].evidence.empty()) {
+      EXPECT_EQ(again.graphs[0].nodes[0].inputs[0].evidence, 0U);
+      EXPECT_EQ(again.graphs[0].evidence[0].kind, EvidenceKind::kShapes);
+      EXPECT_EQ(again.graphs[0].evidence[0].text, "4 -> 4");
+    }
     std::filesystem::create_directory(folder_ / "sub");
     ConvertOptions options{.output = folder_ / "sub/out", .force = true, .data = data};
     ASSERT_TRUE(FindConverter("json")->write(again, All(), options));
@@ -204,6 +217,8 @@ TEST_F(JsonTest, HostileDocumentsAreErrors) {
       {"\"blocks\":[1]", "\"blocks\":[9]"},
       {"\"graph_roots\": [0", "\"graph_roots\": [0,0"},
       {"\"graph_roots\": [0", "\"graph_roots\": [5"},
+      {"\"evidence\":0", "\"evidence\":1"},
+      {"\"kind\":\"shapes\"", "\"kind\":\"order\""},
       {"\"outputs\":[{\"name\":\"output\",\"values\":[", "\"outputs\":[{\"name\":\"output\",\"values\":[0,"},
       {"\"severity\":\"warning\"", "\"severity\":\"loud\""},
       {"\"kind\":\"state\"", "\"kind\":[]"},
