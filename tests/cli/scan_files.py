@@ -1,5 +1,7 @@
 """Files for the tests of `pthview scan`: each of the wrappings and tricks that keep scanners out."""
+import base64
 import gzip
+import json
 import lzma
 import struct
 import zipfile
@@ -78,6 +80,17 @@ def load_from_bytes(data):
 
 def getattr_of(thing, name):
     return op.reduce_(op.global_("__builtin__", "getattr"), thing, op.unicode_(name))
+
+
+def json_of(data):
+    """As Stable-Baselines3 writes it."""
+    return json.dumps({"policy_class": {":type:": "<class 'type'>", ":serialized:": base64.b64encode(data).decode()},
+                       "gamma": 0.99}, indent=4).encode()
+
+
+FX_SOURCE = b"import os\nos.getpid()\ndef forward(self): pass\n"
+FX_MODULE = op.pickle(op.reduce_(op.global_("torch.fx.graph_module", "reduce_graph_module"),
+                                 op.str_dict([("_code", op.unicode_(FX_SOURCE.decode()))]), op.unicode_("")))
 
 
 # name -> (file, a dangerous name that must be found)
@@ -174,6 +187,21 @@ FOUND = {
     "pickle_before_zip": (EVIL + zipped(("data.pkl", GOOD)), "os.system"),
     "zip_before_zip": (zipped(("data.pkl", EVIL)) + zipped(("data.pkl", GOOD)), "os.system"),
     "no_end_record": (zipped(("data.pkl", EVIL))[:-10], "os.system"),
+    # names without calls, and text inside
+    "only_named": (b"cos\nsystem\n.", "os.system"),
+    "only_named_and_cut": (b"cos\nsystem\n", "os.system"),
+    "named_behind_a_value_and_cut": (b"I1\ncos\nsystem\n", "os.system"),
+    "fx_source": (FX_MODULE, "torch.fx.graph_module.reduce_graph_module"),
+    "fx_source_lazy": (FX_MODULE.replace(b"fx.graph_module", b"fx._lazy_graph_module"),
+                       "torch.fx._lazy_graph_module.reduce_graph_module"),
+    "datapipes_handlers": (op.pickle(op.reduce_(op.global_("torch.utils.data.datapipes.utils.decoder",
+                                                           "basichandlers"), op.unicode_("pickle"))), None),
+    "json_base64": (zipped(("data", json_of(EVIL)), ("_version", b"2")), "os.system"),
+    "json_base64_deflated": (zipped(("data", json_of(EVIL)), compression=zipfile.ZIP_DEFLATED), "os.system"),
+    "json_base64_escaped": (zipped(("data", json_of(EVIL).replace(b"gAJ", b"\\u0067AJ"))), "os.system"),
+    "json_alone": (json_of(EVIL), "os.system"),
+    "gzip_broken_behind_a_pickle_in_bytes":
+        (op.pickle(op.bytes_(gzip.compress(EVIL, mtime=0)[:-12] + bytes(9)), protocol=3), "os.system"),
     # TorchScript
     "torchscript_save":
         (zipped(("code/__torch__/m.py", b"def forward(self, x):\n  ops.aten.save(x, \"/tmp/x\")\n"),

@@ -16,7 +16,7 @@ import tempfile
 import unittest
 
 from scan_world import EVIL, GOOD, MEGABYTES, WORLD, hostile, main, names, scan, set_up, tear_down, written, zipped
-from scan_files import CODES, FOUND, TRICKS, UNKNOWN, named_zip
+from scan_files import CODES, FOUND, FX_MODULE, FX_SOURCE, TRICKS, UNKNOWN, named_zip
 import pickle_ops as op
 import runner
 from torch_format import Storage, Tensor, save
@@ -63,6 +63,24 @@ class Found(unittest.TestCase):
         sources = zipped((".data/version", b"6"), ("a.py", b""), ("b.py", b""))
         out = runner.run([WORLD.pthview, "scan", written("text.pth", sources)]).out.decode()
         self.assertIn(", 2 sources or libraries, 3 records", out)
+
+    def test_source_text_that_would_run_is_shown(self):
+        code, row = scan(written("fx.pkl", FX_MODULE))
+        texts = [looked.get("text") for looked in row["looked_at"] if looked["kind"] == "Python"]
+        self.assertEqual([FX_SOURCE.decode()], texts)
+        out = runner.run([WORLD.pthview, "scan", WORLD.folder / "fx.pkl"]).out.decode()
+        self.assertIn("would run", out)
+        self.assertIn("    os.getpid()\n", out)
+        # The same text where nothing runs it is data.
+        _, row = scan(written("text.pkl", op.pickle(op.unicode_(FX_SOURCE.decode()))))
+        self.assertEqual(["pickle"], [looked["kind"] for looked in row["looked_at"]])
+
+    def test_bytes_that_only_begin_like_gzip(self):
+        for tail in (bytes(40), b"\xff" * 40, bytes(range(200))):
+            data = op.pickle(op.bytes_(b"\x1f\x8b\x08" + tail), protocol=3)
+            for path in (written("bytes.pkl", data), written("zip.pth", zipped(("data.pkl", GOOD), ("data/0", b"\x1f\x8b\x08" + tail)))):
+                code, row = scan(path)
+                self.assertEqual((0, "data", 0), (code, row["verdict"], row["counts"]["unread"]), row["findings"])
 
     def test_names_are_escaped(self):
         result = runner.run([WORLD.pthview, "scan", written("esc.pth", op.pickle(op.global_("os", "\x1b[31m")))])

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -84,6 +85,58 @@ void PrintFindings(Output& out, const Style& style, const ScanReport& report) {
   }
 }
 
+// Source text that loading would run: its first lines.
+void PrintSources(Output& out, const ScanReport& report) {
+  constexpr size_t kSources = 4;
+  constexpr size_t kLines = 8;
+  constexpr size_t kColumns = 100;
+  size_t count = 0;
+  for (const LookedAt& looked : report.looked_at) {
+    if (looked.text.empty() || ++count > kSources) continue;
+    PrintRow(out, "would run", "would run", looked.record + ", source text:");
+    std::string_view left = looked.text;
+    left.remove_prefix(std::min(left.find_first_not_of("\r\n"), left.size()));
+    for (size_t line = 0; !left.empty(); ++line) {
+      if (line == kLines) {
+        PrintRow(out, "", "", fmt::format("    ... {} bytes more; --json has them", WithCommas(left.size())));
+        break;
+      }
+      std::string_view text = left.substr(0, left.find('\n'));
+      left.remove_prefix(std::min(left.size(), text.size() + 1));
+      PrintRow(out, "", "", "    " + EscapeName(text.substr(0, kColumns)) + (text.size() > kColumns ? " ..." : ""));
+    }
+  }
+  if (count > kSources)
+    PrintRow(out, "", "", fmt::format("{} more; --json has them all", WithCommas(count - kSources)));
+}
+
+// What the default of torch.load says of the file, and what to write if it is trusted.
+void PrintWeightsOnly(Output& out, const ScanReport& report) {
+  constexpr std::string_view kLabel = "torch.load";
+  if (!report.weights_only) return;
+  const WeightsOnlyReport& weights = *report.weights_only;
+  if (weights.Loads()) {
+    PrintRow(out, kLabel, std::string(kLabel), "weights_only=True loads it");
+    return;
+  }
+  if (!weights.never.empty()) {
+    PrintRow(out, kLabel, std::string(kLabel),
+             fmt::format("weights_only=True refuses it whatever is allowed: {} at byte {}", weights.never,
+                         weights.never_at));
+    return;
+  }
+  PrintRow(out, kLabel, std::string(kLabel),
+           fmt::format("weights_only=True refuses {}; to allow {}, if you trust {}:",
+                       weights.refused.empty() ? "it" : Plural(weights.refused.size(), "name"),
+                       weights.refused.size() == 1 ? "it" : "them", "the file and that code"));
+  std::string imports;
+  for (const std::string& module : weights.LineImports()) {
+    if (module != "torch") imports += (imports.empty() ? "import torch, " : ", ") + module;
+  }
+  if (!imports.empty()) PrintRow(out, "", "", "    " + imports);
+  if (!weights.Line().empty()) PrintRow(out, "", "", "    " + weights.Line());
+}
+
 std::string VerdictText(const Style& style, const ScanReport& report) {
   const bool unknown = report.Count(Judgement::kUnknown) > 0;
   const std::string named = unknown ? "loading it runs code that is not known" : "nothing but data is named";
@@ -106,12 +159,14 @@ void PrintText(Output& out, const Style& style, const ScanReport& report) {
   out << style.Bold(EscapeForTerminal(report.file)) << ": " << VerdictText(style, report) << "\n";
   PrintDangerous(out, style, report);
   PrintUnknown(out, style, report);
+  PrintSources(out, report);
   PrintFindings(out, style, report);
+  PrintWeightsOnly(out, report);
   uint64_t sources = 0;
   uint64_t bytes = 0;
   for (const LookedAt& looked : report.looked_at) {
     sources += looked.kind != "pickle" ? 1 : 0;
-    bytes += looked.bytes;
+    if (looked.text.empty()) bytes += looked.bytes;  // else a part of what is counted already
   }
   std::string text = fmt::format("{} with {}", Plural(report.pickles, "pickle"), Plural(report.globals, "global"));
   if (sources > 0) text += ", " + WithCommas(sources) + (sources == 1 ? " source or library" : " sources or libraries");
@@ -137,6 +192,23 @@ void WriteUse(JsonWriter& json, const CodeUse& use) {
   }
   json.Key("times").Uint(use.times);
   if (!use.remark.empty()) json.Key("remark").String(use.remark);
+  json.EndObject();
+}
+
+void WriteWeightsOnly(JsonWriter& json, const std::optional<WeightsOnlyReport>& weights) {
+  if (!weights) {
+    json.Null();
+    return;
+  }
+  json.BeginObject().Key("record").String(weights->record).Key("loads").Bool(weights->Loads());
+  json.Key("refused").BeginArray();
+  for (const std::string& name : weights->refused) json.String(name);
+  json.EndArray();
+  if (!weights->never.empty()) json.Key("never").String(weights->never).Key("never_byte").Uint(weights->never_at);
+  json.Key("imports").BeginArray();
+  for (const std::string& module : weights->LineImports()) json.String(module);
+  json.EndArray();
+  json.Key("line").String(weights->Line());
   json.EndObject();
 }
 
@@ -167,10 +239,13 @@ void WriteReport(JsonWriter& json, Output& out, const ScanReport& report) {
     if (looked.kind == "pickle") {
       json.Key("pickles").Uint(looked.pickles).Key("globals").Uint(looked.globals).Key("whole").Bool(looked.whole);
     }
+    if (!looked.text.empty()) json.Key("text").String(EscapeName(looked.text));
     json.EndObject();
     out.MaybeFlush();
   }
   json.EndArray();
+  json.Key("weights_only");
+  WriteWeightsOnly(json, report.weights_only);
   json.Key("findings");
   WriteFindings(json, report.findings);
   json.EndObject();

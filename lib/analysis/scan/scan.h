@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/analysis/scan/weights_only.h"
 #include "lib/base/finding.h"
 #include "lib/base/result.h"
 #include "lib/base/source.h"
@@ -73,6 +74,7 @@ struct LookedAt {
   uint64_t pickles = 0;  // in a row, for kind "pickle"
   uint64_t globals = 0;  // distinct names in them
   bool whole = true;     // false when a pickle breaks off; a finding says where
+  std::string text;      // of source code that loading runs: its first 64 KB, as it stands there
 };
 
 struct ScanReport {
@@ -81,6 +83,8 @@ struct ScanReport {
   std::vector<CodeUse> code;          // in the order found; equal names of one record are one row
   std::vector<LookedAt> looked_at;
   std::vector<Finding> findings;
+  // Of the pickle that torch.load reads; nullopt when it reads none of this file, or refuses it for another reason.
+  std::optional<WeightsOnlyReport> weights_only;
   uint64_t size = 0;
   uint64_t records = 0;  // of all archives
   uint64_t pickles = 0;

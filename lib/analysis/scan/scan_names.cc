@@ -112,9 +112,31 @@ PickleScanner::Value PickleScanner::Call(CodeCall call, Value callee, Value args
   const auto row = static_cast<size_t>(NumberOf(callee));
   if (KindOf(callee) == kNamed) {
     Mark(row, call);
+    NoteMade(row, args);
     if (is_getattr_[row]) return GetAttribute(args);
   }
   return Pack(kResult, row);
+}
+
+void PickleScanner::NoteMade(size_t row, Value args) {
+  const CodeUse& use = rows_[row];
+  if (const std::string_view type = ClassMadeBy(use.module, use.name); !type.empty()) {
+    weights_only_.classes.emplace(type);
+  }
+  if (use.module != "numpy" || use.name != "dtype") return;
+  const Value code = ItemOf(args, 0);
+  if (KindOf(code) != kText) return;
+  if (std::string type = NumpyDTypeClass(CachedTextAt(NumberOf(code)).bytes); !type.empty()) {
+    weights_only_.classes.insert(std::move(type));
+  }
+}
+
+// Lists and dicts of their own classes keep their items by APPEND and SETITEM on what a call has given.
+void PickleScanner::TakeItems(std::string_view opcode) {
+  if (stack_.empty() || KindOf(stack_.back()) != kResult) return;
+  const CodeUse& use = rows_[static_cast<size_t>(NumberOf(stack_.back()))];
+  if (TakesItems(use.module, use.name) && opcode.starts_with("SET")) return;
+  weights_only_.Refuse(std::string(opcode) + " on an instance of " + use.FullName(), opcode_);
 }
 
 // getattr(thing, 'name') is read as the dotted name that it is.

@@ -114,6 +114,7 @@ bool PickleScanner::Step(PickleExtent* extent) {
     return false;
   }
   ++argument;
+  if (!IsWeightsOnlyOpcode(static_cast<uint8_t>(info->code))) weights_only_.Refuse(info->name, opcode_);
   uint64_t length = LengthOf(argument, info->argument);
   uint64_t number = 0;
   if (fixed == 1) number = static_cast<uint8_t>(*argument);
@@ -230,14 +231,21 @@ bool PickleScanner::StepStack(uint8_t byte, PickleExtent* extent) {
       }
       stack_.Push(stack_.back());
       return true;
-    case Opcode::kAppend: Pop(extent); return true;
+    case Opcode::kAppend:
+      Pop(extent);
+      TakeItems("APPEND");
+      return true;
     case Opcode::kSetItem:
       Pop(extent);
       Pop(extent);
+      TakeItems("SETITEM");
       return true;
     case Opcode::kAppends:
     case Opcode::kAddItems:
-    case Opcode::kSetItems: Truncate(PopMark(extent)); return true;
+    case Opcode::kSetItems:
+      Truncate(PopMark(extent));
+      TakeItems(Opcode{byte} == Opcode::kSetItems ? "SETITEMS" : "APPENDS");
+      return true;
     case Opcode::kList:
     case Opcode::kDict:
     case Opcode::kFrozenSet:
@@ -361,7 +369,9 @@ size_t PickleScanner::PopMark(PickleExtent* extent) {
 PickleScanner::Value PickleScanner::MakeTuple(size_t first) {
   constexpr size_t kItems = 4;
   const size_t count = std::min(stack_.size() - std::min(first, stack_.size()), kItems);
-  bool any = false;
+  // (code, ...) for numpy.dtype, whose class depends on it.
+  bool any = first > 0 && first <= stack_.size() && KindOf(stack_[first - 1]) == kNamed &&
+             rows_[static_cast<size_t>(NumberOf(stack_[first - 1]))].name == "dtype";
   for (size_t i = 0; i < count; ++i) {
     const Kind kind = KindOf(stack_[first + i]);
     any = any || kind == kNamed || kind == kResult || kind == kForgotten;
@@ -413,14 +423,15 @@ PickleScanner::Value PickleScanner::Get(uint64_t index, PickleExtent* extent) {
 void PickleScanner::Literal(PickleExtent* extent, uint64_t offset, uint64_t length, ScanLiteral::Coding coding) {
   constexpr uint64_t kShortest = 8;
   constexpr size_t kMost = 100'000;
+  constexpr size_t kMostSources = 64;
   constexpr size_t kHead = 160;
   if (length < kShortest || extent->literals.size() == kMost) return;
   const auto head_length = static_cast<size_t>(std::min<uint64_t>(length, kHead));
   const std::byte* head = window_.At(offset, head_length);
   if (head == nullptr) return;
-  if (BeginsLikeFile({reinterpret_cast<const char*>(head), head_length}, coding)) {
-    extent->literals.push_back({offset, length, coding});
-  }
+  const std::string_view text{reinterpret_cast<const char*>(head), head_length};
+  if (BeginsLikeFile(text, coding)) extent->literals.push_back({offset, length, coding});
+  if (extent->sources.size() < kMostSources && MayBeSource(text)) extent->sources.push_back({offset, length, coding});
 }
 
 }  // namespace pthview

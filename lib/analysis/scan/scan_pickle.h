@@ -12,6 +12,7 @@
 #include "lib/analysis/scan/scan.h"
 #include "lib/analysis/scan/scan_allowance.h"
 #include "lib/analysis/scan/scan_stack.h"
+#include "lib/analysis/scan/weights_only.h"
 #include "lib/base/source.h"
 #include "lib/base/text_hash.h"
 #include "lib/pickle/pool.h"
@@ -61,6 +62,7 @@ struct PickleExtent {
   uint64_t problem_at = 0;
   bool forgot = false;  // something was called or named that stood too deep in the stack or memo to be kept
   std::vector<ScanLiteral> literals;
+  std::vector<ScanLiteral> sources;  // texts that may be source code
 };
 
 // Collects the globals of the pickles of one source. `position` of its rows is relative to the source.
@@ -77,6 +79,8 @@ class PickleScanner {
   uint64_t globals() const { return rows_.size() + dropped_; }
   uint64_t dropped() const { return dropped_; }
   const ScanAllowance& left() const { return left_; }
+  // Of all that was read.
+  const WeightsOnlyFacts& weights_only() const { return weights_only_; }
   // Rows whose names look like names of Python's: what tells a pickle from bytes that happen to be opcodes.
   size_t plausible() const { return plausible_; }
 
@@ -123,6 +127,8 @@ class PickleScanner {
   Value Call(CodeCall call, Value callee, Value args);
   Value GetAttribute(Value args);
   void Build(Value target);
+  void TakeItems(std::string_view opcode);  // the value on top of the stack gets items
+  void NoteMade(size_t row, Value args);    // an instance that may get a state
   void Mark(size_t row, CodeCall call);
 
   ScanWindow window_;
@@ -133,6 +139,8 @@ class PickleScanner {
   uint64_t dropped_ = 0;
   size_t plausible_ = 0;
   std::unordered_map<uint64_t, Text> texts_;
+
+  WeightsOnlyFacts weights_only_;
 
   uint64_t at_ = 0;
   uint64_t opcode_ = 0;  // offset of the opcode that runs

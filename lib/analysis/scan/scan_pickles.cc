@@ -34,6 +34,24 @@ bool CallsAny(std::span<const CodeUse> rows, const PickleExtent& extent) {
   });
 }
 
+// A legacy file begins with the magic number, in the protocol that its writer chose (2).
+bool IsTorchMagicNumber(ScanWindow& window, uint64_t offset) {
+  constexpr std::string_view kMagic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+  const std::byte* head = window.At(offset, kMagic.size());
+  return (head != nullptr && std::memcmp(head, kMagic.data(), kMagic.size()) == 0) || IsTorchMagic(window, offset);
+}
+
+// Whether something dangerous is named and nothing but the end is wrong with the pickle.
+bool NamesDanger(std::span<const CodeUse> rows, const PickleExtent& extent) {
+  return extent.problem_at + 9 >= extent.end && std::any_of(rows.begin(), rows.end(), [&](const CodeUse& row) {
+           return row.judgement == Judgement::kDangerous && LooksLikeName(row.module) && LooksLikeName(row.name);
+         });
+}
+
+bool RunsText(std::span<const CodeUse> rows) {
+  return std::any_of(rows.begin(), rows.end(), [](const CodeUse& row) { return RunsSourceText(row.module, row.name); });
+}
+
 bool BeginsWithProtocol(ScanWindow& window, uint64_t offset) {
   const std::byte* head = window.At(offset, 2);
   return head != nullptr && static_cast<uint8_t>(head[0]) == static_cast<uint8_t>(pickle::Opcode::kProto) &&
@@ -99,6 +117,7 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
   const uint64_t size = target.source->size();
   LookedAt looked{target.record, "pickle"};
   std::vector<ScanLiteral> literals;
+  std::vector<ScanLiteral> sources;
   size_t kept = 0;  // rows of the pickles that were believed
   uint64_t at = offset;
   bool limited = false;
@@ -112,10 +131,15 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
         scanner.plausible() > before && (protocol || CallsAny(std::span(scanner.rows()).subspan(rows), extent));
     const bool few =
         protocol || (first && IsTorchMagic(scanner.window(), at)) || (!first && looked.pickles < kPicklesOfTorch);
+    const auto added = std::span(scanner.rows()).subspan(rows);
     const bool clean = extent.stopped && extent.problem.empty() && extent.opcodes >= (few ? 1 : kFewOpcodes);
+    // One that only names something imports it all the same, also where it is cut behind the name.
+    const bool imports =
+        first && target.file && extent.end == size &&
+        (extent.stopped ? extent.problem.empty() && scanner.plausible() > before : NamesDanger(added, extent));
     // In a row of pickles a broken one is a pickle still.
     const bool in_row = !first && protocol && extent.stopped;
-    const bool believed = named || in_row ||
+    const bool believed = named || imports || in_row ||
                           (clean && (few || !first || extent.end == size || scanner.plausible() > before)) ||
                           (first && target.named) || (first && protocol && target.file && extent.opcodes > 1) ||
                           (extent.limited && extent.problem.empty());
@@ -124,6 +148,9 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
     ++looked.pickles;
     kept = scanner.rows().size();
     literals.insert(literals.end(), extent.literals.begin(), extent.literals.end());
+    if (RunsText(std::span(scanner.rows()))) {
+      sources.insert(sources.end(), extent.sources.begin(), extent.sources.end());
+    }
     looked.whole = looked.whole && !extent.limited;
     DescribeLimits(target, extent);
     if (!extent.problem.empty()) {
@@ -152,21 +179,28 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
   DescribeDropped(target, scanner);
   budget_ -= std::min(budget_, looked.bytes);
   report_->looked_at.push_back(looked);
+  if (target.loaded || (target.file && target.depth == 0 && IsTorchMagicNumber(scanner.window(), offset))) {
+    report_->weights_only = JudgeWeightsOnly(scanner.rows(), scanner.weights_only());
+    report_->weights_only->record = target.record;
+  }
   AddRows(target, std::move(scanner.rows()));
   for (const ScanLiteral& literal : literals) VisitLiteral(target, literal);
+  for (const ScanLiteral& literal : sources) {
+    if (auto inside = OpenLiteral(target, literal)) AddSource(*inside, Source::kText);
+  }
   return true;
 }
 
-void ScanWalker::VisitLiteral(const ScanTarget& target, const ScanLiteral& literal) {
+std::optional<ScanTarget> ScanWalker::OpenLiteral(const ScanTarget& target, const ScanLiteral& literal) {
   std::shared_ptr<const ByteSource> source;
   const std::string name = fmt::format("bytes at {}", literal.offset);
   if (literal.coding == ScanLiteral::Coding::kRaw) {
     source = OpenSlice(target.source, literal.offset, literal.length, name);
   } else {
     const uint64_t length = std::min(literal.length, kMostInMemory);
-    if (!Afford(target, length)) return;
+    if (!Afford(target, length)) return std::nullopt;
     auto bytes = target.source->Read(literal.offset, length);
-    if (!bytes) return;
+    if (!bytes) return std::nullopt;
     if (length < literal.length) {
       Unread(target, "scan-literal",
              fmt::format("Only the first {} of the {} bytes of the text at {} were looked at.", length, literal.length,
@@ -183,7 +217,11 @@ void ScanWalker::VisitLiteral(const ScanTarget& target, const ScanLiteral& liter
   if (literal.coding == ScanLiteral::Coding::kRaw && target.file_base) {
     inside.file_base = *target.file_base + literal.offset;
   }
-  Visit(inside);
+  return inside;
+}
+
+void ScanWalker::VisitLiteral(const ScanTarget& target, const ScanLiteral& literal) {
+  if (auto inside = OpenLiteral(target, literal)) Visit(*inside);
 }
 
 // Pickles that stand anywhere among other bytes: each place where one may begin is tried.

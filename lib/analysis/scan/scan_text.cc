@@ -189,6 +189,20 @@ bool BeginsLikeFile(std::string_view head, ScanLiteral::Coding coding) {
   return std::count(head.begin(), head.end(), '\n') >= 2;
 }
 
+bool MayBeSource(std::string_view head) {
+  const bool text = std::all_of(head.begin(), head.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
+  });
+  return text && (head.find('(') != head.npos || head.find("import ") != head.npos || head.find('\n') != head.npos);
+}
+
+bool LooksLikeJson(std::string_view head) {
+  const size_t first = head.find_first_not_of(" \t\r\n");
+  if (first == head.npos || (head[first] != '{' && head[first] != '[')) return false;
+  const size_t second = head.find_first_not_of(" \t\r\n", first + 1);
+  return second == head.npos || std::string_view("\"{[]}-0123456789tfn").find(head[second]) != head.npos;
+}
+
 bool LooksLikeName(std::string_view text) {
   if (text.empty() || text.size() > kLongestName) return false;
   return std::all_of(text.begin(), text.end(), [](char c) {

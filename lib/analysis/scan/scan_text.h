@@ -29,6 +29,12 @@ std::string BytesOfLatin1(std::string_view utf8);
 // Whether `head`, the beginning of a byte string, is that of a pickle, a zip archive or a wrapper.
 bool BeginsLikeFile(std::string_view head, ScanLiteral::Coding coding);
 
+// Whether `head`, the beginning of a text, may be that of source code: it calls or imports something.
+bool MayBeSource(std::string_view head);
+
+// Whether `head` is the beginning of a JSON object or array.
+bool LooksLikeJson(std::string_view head);
+
 // Whether it could be the name of a module, class or function, in ASCII.
 bool LooksLikeName(std::string_view text);
 

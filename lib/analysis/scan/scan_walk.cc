@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lib/analysis/scan/scan_source.h"
+#include "lib/analysis/scan/scan_text.h"
 #include "lib/base/bytes.h"
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
@@ -39,6 +40,12 @@ constexpr PackedKind kPacked[] = {
 
 std::string_view TextOf(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// What the beginning of a gzip unpacks to: `broken` when it is none, as a byte string may begin like one by chance.
+InflatedPrefix BeginOfGzip(const ByteSource& source) {
+  constexpr uint64_t kBegin = 4096;
+  return InflatePrefix(source, 0, std::min(source.size(), kBegin), DeflateFormat::kGzip, kBegin);
 }
 
 // safetensors: <u64 length of the header> <JSON header> <data>
@@ -109,6 +116,13 @@ bool ScanWalker::Visit(const ScanTarget& target) {
     if (!text.starts_with(begin)) continue;
     wrapped(name);
     ScanTarget inside = Inside(target, nullptr, name);
+    if (!target.file && packing == Packing::kGzip) {
+      if (InflatedPrefix begin = BeginOfGzip(*target.source); begin.broken) {
+        inside.source = OpenMemory(std::string(name), std::move(begin.bytes));
+        if (inside.source->size() > 0 && Visit(inside)) return true;
+        break;
+      }
+    }
     // A wrapper is known when what is in it is, or when that cannot be told.
     const bool whole = Unpack(OpenSlice(target.source, 0, size, std::string(name), allowance_), packing, &inside);
     return Visit(inside) || !whole;
@@ -118,6 +132,7 @@ bool ScanWalker::Visit(const ScanTarget& target) {
     wrapped("tar");
     known = VisitTar(target);
   }
+  if (LooksLikeJson(text)) known = VisitJson(target) || known;
   // Bytes may be a tar archive or a safetensors file and a pickle as well: torch.load asks in an order of its own.
   known = VisitPickles(target, 0) || known;
   if (text.starts_with("\x93NUMPY")) known = VisitNumpy(target, *head) || known;
@@ -167,7 +182,7 @@ bool ScanWalker::VisitTar(const ScanTarget& target) {
     if (target.file_base) inside.file_base = *target.file_base + member.offset;
     if (!Afford(inside, std::min<uint64_t>(member.size, kHead))) continue;
     if (member.name.ends_with(".py")) {
-      AddSource(inside, false);
+      AddSource(inside, Source::kModule);
     } else if (torch && (member.name == "storages" || member.name == "tensors")) {
       SearchPickles(inside);  // pickles with raw data between them
     } else {
@@ -200,7 +215,8 @@ void ScanWalker::AddNative(const ScanTarget& target) {
   report_->looked_at.push_back({target.record, "native", target.source->size()});
 }
 
-void ScanWalker::AddSource(const ScanTarget& target, bool torchscript) {
+void ScanWalker::AddSource(const ScanTarget& target, Source kind) {
+  constexpr uint64_t kShown = uint64_t{64} << 10;
   const uint64_t size = std::min(target.source->size(), kMostInMemory);
   if (!Afford(target, size)) return;
   auto bytes = target.source->Read(0, size);
@@ -210,8 +226,8 @@ void ScanWalker::AddSource(const ScanTarget& target, bool torchscript) {
   }
   looked_ = true;
   const std::string_view text = TextOf(*bytes);
-  std::vector<CodeUse> rows = torchscript ? ScanTorchScript(text) : ScanPython(text);
-  if (!torchscript) {
+  std::vector<CodeUse> rows = kind == Source::kTorchScript ? ScanTorchScript(text) : ScanPython(text);
+  if (kind == Source::kModule) {
     CodeUse module;
     module.name = "Python module";
     module.source = CodeSource::kSource;
@@ -219,8 +235,15 @@ void ScanWalker::AddSource(const ScanTarget& target, bool torchscript) {
     module.remark = "source code, which runs when it is imported";
     rows.insert(rows.begin(), module);
   }
+  LookedAt& looked = report_->looked_at.emplace_back();
+  looked.record = target.record;
+  looked.kind = kind == Source::kTorchScript ? "TorchScript" : "Python";
+  looked.bytes = size;
+  if (kind == Source::kText) {
+    for (CodeUse& row : rows) row.remark = "used by source text that loading runs";
+    looked.text = text.substr(0, kShown);
+  }
   AddRows(target, std::move(rows));
-  report_->looked_at.push_back({target.record, torchscript ? "TorchScript" : "Python", size});
   if (size < target.source->size()) {
     Unread(target, "scan-source", fmt::format("Only the first {} bytes of the source code were looked at.", size));
   }

@@ -28,8 +28,9 @@ struct ScanTarget {
   std::string record;                 // as CodeUse::record
   std::optional<uint64_t> file_base;  // where its first byte stands in the file, when it stands there as it is
   int depth = 0;                      // files around it
-  bool file = true;    // a file of its own, so that an archive may stand anywhere in it; else only at its start
-  bool named = false;  // its name says that it is a pickle
+  bool file = true;     // a file of its own, so that an archive may stand anywhere in it; else only at its start
+  bool named = false;   // its name says that it is a pickle
+  bool loaded = false;  // torch.load reads it
 };
 
 enum class Packing : uint8_t {
@@ -60,14 +61,19 @@ class ScanWalker {
   bool VisitTar(const ScanTarget& target);
   bool VisitNumpy(const ScanTarget& target, std::span<const std::byte> head);
   void AddNative(const ScanTarget& target);
-  void AddSource(const ScanTarget& target, bool torchscript);
+  enum class Source : uint8_t { kTorchScript, kModule, kText };
+  void AddSource(const ScanTarget& target, Source kind);
   bool Afford(const ScanTarget& target, uint64_t bytes);
   void Unread(const ScanTarget& target, std::string_view code, std::string text);
 
   // scan_pickles.cc
   bool VisitPickles(const ScanTarget& target, uint64_t offset);
   void SearchPickles(const ScanTarget& target);
+  // The bytes of a literal as a target of their own; nullopt, and a finding says why, when they cannot be had.
+  std::optional<ScanTarget> OpenLiteral(const ScanTarget& target, const ScanLiteral& literal);
   void VisitLiteral(const ScanTarget& target, const ScanLiteral& literal);
+  // scan_json.cc
+  bool VisitJson(const ScanTarget& target);
   void AddRows(const ScanTarget& target, std::vector<CodeUse> rows);
   // Whether nothing of the allowance is left; says so.
   bool Exhausted(const ScanTarget& target);
@@ -95,6 +101,7 @@ class ScanWalker {
   std::shared_ptr<UnpackAllowance> allowance_;  // of the file, for everything packed that stands in it
   // Bytes that may still be looked at: a few times the file's, so that overlaps and bombs end.
   uint64_t budget_;
+  bool loaded_ = false;  // the record that is visited is the one that torch.load reads
   bool looked_ = false;  // set whenever code or pickles were found: tells CheckCrc what matters
 };
 

@@ -108,7 +108,9 @@ void ScanWalker::VisitRecords(const ScanTarget& target, const ZipArchive& zip, b
     ++report_->records;
     torchscript = torchscript || (is_code(record.name) && record.name.find("__torch__") != std::string_view::npos);
   }
+  const ZipRecord* loaded = torchscript || target.depth > 0 ? nullptr : zip.FindInPrefix("data.pkl");
   for (const ZipRecord& record : zip.records()) {
+    loaded_ = &record == loaded;
     if (torchscript && is_code(record.name)) ++sources;
     if (record.offset > record.header) covered.emplace_back(record.header, record.offset + record.stored);
     offsets.insert(record.offset);
@@ -124,6 +126,7 @@ void ScanWalker::VisitRecords(const ScanTarget& target, const ZipArchive& zip, b
       VisitRecord(target, record, method, torchscript && is_code(record.name));
     }
   }
+  loaded_ = false;
   if (sources > 0) {
     CodeUse use;
     use.name = "TorchScript";
@@ -160,6 +163,7 @@ void ScanWalker::VisitRecord(const ScanTarget& target, const ZipRecord& record, 
   const uint64_t stored = std::min(record.stored, target.source->size() - record.offset);
   const std::string lower = Lower(name);
   inside.named = IsPickleName(lower);
+  inside.loaded = loaded_;
   inside.file = false;
   const bool source = torchscript || lower.ends_with(".py");
   bool whole = true;
@@ -185,14 +189,16 @@ void ScanWalker::VisitRecord(const ScanTarget& target, const ZipRecord& record, 
       PickleScanner probe(*memory);
       const PickleExtent extent = probe.Read(0);
       const bool breaks = !extent.problem.empty() && extent.problem_at < 16 && probe.plausible() == 0;
-      if (breaks && !BeginsLikeFile(text, ScanLiteral::Coding::kRaw) && !LooksLikeTar(head.bytes)) return;
+      if (breaks && !BeginsLikeFile(text, ScanLiteral::Coding::kRaw) && !LooksLikeJson(text) &&
+          !LooksLikeTar(head.bytes))
+        return;
     }
     whole = Unpack(OpenSlice(target.source, record.offset, stored, name, allowance_), Packing::kDeflated, &inside);
   }
   looked_ = false;
   const uint64_t unread = report_->unread;
   if (source) {
-    AddSource(inside, torchscript);
+    AddSource(inside, torchscript ? Source::kTorchScript : Source::kModule);
   } else {
     Visit(inside);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "lib/formats/torch/known_callables.h"
 #include "lib/formats/torch/known_globals.h"
 #include "lib/formats/torch/torch_globals.h"
 
@@ -33,6 +34,21 @@ bool IsDangerousModule(std::string_view module) {
   }
 }
 
+// Whether `name` or what it is an attribute of is a row of known_callables.h.
+bool IsDangerousCallable(std::string_view module, std::string_view name, bool text_only = false) {
+  for (const known_globals::Callables& row : known_globals::kCallables) {
+    if (!module.starts_with(row.package) || (text_only && !row.runs_text)) continue;
+    const std::string_view below = module.substr(row.package.size());
+    if (!below.empty() && (!row.below || below[0] != '.')) continue;
+    for (std::string_view names = row.names; !names.empty();) {
+      const std::string_view callable = names.substr(0, names.find(' '));
+      names.remove_prefix(callable.size() + 1);
+      if (name.starts_with(callable) && (name.size() == callable.size() || name[callable.size()] == '.')) return true;
+    }
+  }
+  return false;
+}
+
 // STACK_GLOBAL reaches through dots: `torch` `os.system`, `numpy` `load.__globals__`.
 bool ReachesDanger(std::string_view name) {
   for (size_t begin = 0;;) {
@@ -57,6 +73,11 @@ const char* JudgementName(Judgement judgement) {
   return "unknown";
 }
 
+bool RunsSourceText(std::string_view module, std::string_view name) {
+  module = Canonical(module);
+  return Contains(known_globals::kRunText, module, name) || IsDangerousCallable(module, name, true);
+}
+
 Judgement JudgeGlobal(std::string_view module, std::string_view name) {
   module = Canonical(module);
   if (MeaningOf(module, name).kind != GlobalKind::kUnknown || Contains(known_globals::kHarmless, module, name)) {
@@ -65,7 +86,8 @@ Judgement JudgeGlobal(std::string_view module, std::string_view name) {
   if (Contains(known_globals::kAmbiguous, module, name)) return Judgement::kUnknown;
   // `builtins` `eval.__call__` is eval.
   const bool named = Contains(known_globals::kDangerous, module, name) ||
-                     Contains(known_globals::kDangerous, module, name.substr(0, name.find('.')));
+                     Contains(known_globals::kDangerous, module, name.substr(0, name.find('.'))) ||
+                     IsDangerousCallable(module, name);
   if (named || IsDangerousModule(module) || ReachesDanger(name)) return Judgement::kDangerous;
   return Judgement::kUnknown;
 }

@@ -14,6 +14,9 @@ enum class Judgement : unsigned char {
 
 const char* JudgementName(Judgement judgement);  // "data", "unknown", "dangerous"
 
+// Whether it runs source text that it is handed: exec, eval, what rebuilds an FX graph.
+bool RunsSourceText(std::string_view module, std::string_view name);
+
 // A list of dangerous names can never be complete, so that kUnknown does not mean harmless.
 Judgement JudgeGlobal(std::string_view module, std::string_view name);
 

@@ -282,6 +282,23 @@ TEST(JudgeGlobal, Table) {
            {"models.yolo", "Model", kUnknown},
            {"__builtin__", "getattr", kUnknown},
            {"torch.nn.modules.linear", "Linear", kUnknown},
+           {"torch.fx.graph_module", "reduce_graph_module", kDangerous},
+           {"torch.fx._lazy_graph_module", "reduce_graph_module", kDangerous},
+           {"torch.fx.graph_module", "_deserialize_graph_module", kDangerous},
+           {"torch.utils.data.datapipes.utils.decoder", "basichandlers", kDangerous},
+           {"torch.serialization", "load", kDangerous},
+           {"torch", "load.__call__", kDangerous},
+           {"torch", "loader", kUnknown},
+           {"numpy.lib._npyio_impl", "load", kDangerous},
+           {"numpy.core._methods", "_dump", kDangerous},
+           {"unittest.mock", "_importer", kDangerous},
+           {"unittest.mock", "Mock", kUnknown},
+           {"dataclasses", "make_dataclass", kDangerous},
+           {"collections", "namedtuple", kUnknown},
+           {"pandas.core.frame", "DataFrame", kUnknown},
+           {"yaml", "unsafe_load", kDangerous},
+           {"torch._dynamo.eval_frame", "OptimizedModule", kUnknown},
+           {"torch._dynamo.eval_frame", "optimize", kDangerous},
            {"io", "BytesIO", kData},
            {"io", "open", kDangerous},
            {"collections", "OrderedDict", kData},
@@ -290,6 +307,13 @@ TEST(JudgeGlobal, Table) {
        }) {
     EXPECT_EQ(JudgeGlobal(row.module, row.name), row.judgement) << row.module << " " << row.name;
   }
+}
+
+TEST(RunsSourceText, Table) {
+  EXPECT_TRUE(RunsSourceText("__builtin__", "exec"));
+  EXPECT_TRUE(RunsSourceText("torch.fx._lazy_graph_module", "reduce_graph_module"));
+  EXPECT_FALSE(RunsSourceText("torch.serialization", "load"));
+  EXPECT_FALSE(RunsSourceText("collections", "OrderedDict"));
 }
 
 }  // namespace
