@@ -2,15 +2,21 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "lib/analysis/statistics/dense_copy.h"
+#include "lib/model/npy.h"
+#include "tools/server/figures_json.h"
 #include "tools/server/heatmap.h"
 #include "tools/server/search.h"
 #include "tools/server/tensor_json.h"
+#include "tools/server/window.h"
 
 namespace pthview::server {
 namespace {
@@ -74,6 +80,61 @@ Reply ReadWeights(std::counting_semaphore<>* heavy, const Model& model, const Wo
   return {.body = std::move(*text)};
 }
 
+WindowRange WindowOf(const Query& query) {
+  auto number = [&](const std::string& name, uint64_t fallback) {
+    return static_cast<int64_t>(std::min<uint64_t>(NumberOf(query, name, fallback), INT64_MAX));
+  };
+  return {number("split", 1), number("row", 0), number("rows", 64), number("column", 0), number("columns", 64)};
+}
+
+HeatmapRegion RegionOf(const Query& query) {
+  auto number = [&](const std::string& name, uint64_t fallback) {
+    return static_cast<int64_t>(std::min<uint64_t>(NumberOf(query, name, fallback), INT64_MAX));
+  };
+  return {number("row", 0), number("rows", INT64_MAX), number("column", 0), number("columns", INT64_MAX)};
+}
+
+// The file name of a tensor's own file: what browsers and shells take without asking.
+std::string DownloadName(std::string_view name) {
+  std::string safe(name.substr(name.size() > 150 ? name.size() - 150 : 0));
+  for (char& c : safe) {
+    bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '.' || c == '-';
+    if (!plain) c = '_';
+  }
+  return (safe.empty() || safe[0] == '.' ? "tensor" + safe : safe) + ".npy";
+}
+
+// The values are read while they are sent.
+Reply NpyReply(const std::shared_ptr<const Snapshot>& snapshot, uint64_t index) {
+  if (index >= snapshot->model->tensors.size()) return NotFound();
+  const Tensor& listed = snapshot->model->tensors[index];
+  std::shared_ptr<const Model> model = snapshot->model;
+  bool sparse = listed.layout >= Layout::kSparseCoo && listed.layout <= Layout::kSparseBsc;
+  if (sparse) {
+    Result<Model> made = DenseCopy(*model, listed);
+    if (!made) return ErrorReply(made.error());
+    model = std::make_shared<const Model>(std::move(*made));
+  }
+  const Tensor* tensor = &model->tensors[sparse ? 0 : index];
+  Result<NpyFile> file = DescribeNpy(*tensor);
+  if (!file) return ErrorReply(file.error());
+  if (Status unchanged = CheckUnchanged(*snapshot->model); !unchanged) {
+    return ErrorReply(std::move(unchanged.error()).Hint("reload the page, or serve the file with --watch"));
+  }
+  Reply reply{.type = "application/octet-stream"};
+  reply.length = file->header.size() + file->nbytes;
+  reply.headers = {{"Content-Disposition", "attachment; filename=\"" + DownloadName(listed.name) + "\""}};
+  reply.stream = [model, tensor, header = std::move(file->header)](const Reply::Sink& write) {
+    if (!write(header)) return false;
+    Status status = WriteNpyValues(*model, *tensor, [&](std::span<const std::byte> bytes) -> Status {
+      if (write({reinterpret_cast<const char*>(bytes.data()), bytes.size()})) return Ok();
+      return Error{.code = ErrorCode::kInterrupted, .message = "the reader has gone"};
+    });
+    return static_cast<bool>(status);
+  };
+  return reply;
+}
+
 }  // namespace
 
 Reply Api::Get(std::string_view path, const Query& query) {
@@ -93,6 +154,17 @@ Reply Api::Get(std::string_view path, const Query& query) {
   return GetFile(steps[1], std::span(steps).subspan(2), query);
 }
 
+Reply Api::Compare(const Model& model, std::string_view other, const Query& query) {
+  const Session* session = sessions_->Find(other);
+  std::shared_ptr<const Snapshot> snapshot = session ? session->snapshot() : nullptr;
+  if (!snapshot || !snapshot->model) return NotFound();
+  return ReadWeights(&heavy_, model, [&]() -> Result<std::string> {
+    Result<std::string> text = CompareJson(model, *snapshot->model, NumberOf(query, "first", 0));
+    PTHVIEW_TRY(CheckUnchanged(*snapshot->model));
+    return text;
+  });
+}
+
 Reply Api::GetFile(std::string_view id, std::span<const std::string_view> rest, const Query& query) {
   const Session* session = sessions_->Find(id);
   if (!session || rest.empty()) return NotFound();
@@ -102,17 +174,35 @@ Reply Api::GetFile(std::string_view id, std::span<const std::string_view> rest, 
   }
   const Model& model = *snapshot->model;
   if (rest.size() == 1 && rest[0] == "model") return {.shared = snapshot->document};
+  if (rest.size() == 1 && rest[0] == "graph") return {.shared = snapshot->graphs};
   if (rest.size() == 1 && rest[0] == "search") {
     std::string text = TextOf(query, "q");
     if (text.size() > kMaxQueryText)
       return ErrorReply(400, "usage", fmt::format("the text to search for has more than {} bytes", kMaxQueryText));
     return {.body = SearchJson(model, *snapshot->outline, text, NumberOf(query, "limit", 50))};
   }
-  if (rest.size() != 2 || (rest[0] != "tensors" && rest[0] != "heatmap")) return NotFound();
-  std::optional<uint64_t> index = ParseNumber(rest[1]);
+  if (rest.size() == 1 && rest[0] == "scalars") {
+    return ReadWeights(&heavy_, model, [&] { return ScalarsJson(model); });
+  }
+  if (rest.size() == 1 && rest[0] == "figures") {
+    return ReadWeights(&heavy_, model, [&] { return FiguresJson(model, NumberOf(query, "first", 0)); });
+  }
+  if (rest.size() == 1 && rest[0] == "find") return {.body = FindJson(model, TextOf(query, "name"))};
+  if (rest.size() != 2) return NotFound();
+  if (rest[0] == "compare") return Compare(model, rest[1], query);
+  constexpr std::string_view kNpy = ".npy";
+  bool npy = rest[0] == "tensors" && rest[1].ends_with(kNpy);
+  std::optional<uint64_t> index = ParseNumber(npy ? rest[1].substr(0, rest[1].size() - kNpy.size()) : rest[1]);
   if (!index) return NotFound();
+  if (npy) return NpyReply(snapshot, *index);
+  if (rest[0] == "heatmap") {
+    return ReadWeights(&heavy_, model, [&] { return HeatmapJson(model, *index, RegionOf(query)); });
+  }
+  if (rest[0] == "window") {
+    return ReadWeights(&heavy_, model, [&] { return WindowJson(model, *index, WindowOf(query)); });
+  }
+  if (rest[0] != "tensors") return NotFound();
   return ReadWeights(&heavy_, model, [&] {
-    if (rest[0] == "heatmap") return HeatmapJson(model, *index);
     uint64_t values = std::min<uint64_t>(NumberOf(query, "values", kMaxValues), kMaxValues);
     return TensorJson(model, *index, static_cast<int64_t>(values));
   });

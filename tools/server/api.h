@@ -28,6 +28,8 @@ class Api {
  private:
   Reply GetFile(std::string_view id, std::span<const std::string_view> rest, const Query& query);
 
+  Reply Compare(const Model& model, std::string_view other, const Query& query);
+
   Assets assets_;
   const Sessions* sessions_;
   bool watching_;

@@ -4,9 +4,11 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "lib/analysis/statistics/dense_copy.h"
 #include "lib/base/element.h"
 #include "lib/base/json.h"
 #include "lib/model/tensor_data.h"
@@ -23,17 +25,27 @@ struct Cell {
 
 class Heatmap {
  public:
-  Heatmap(const Model& model, const Tensor& tensor) : model_(model), tensor_(tensor) {
-    source_rows_ = tensor.shape.empty() || tensor.shape.size() == 1 ? 1 : tensor.shape[0];
-    source_columns_ = source_rows_ == 0 ? 0 : tensor.numel / source_rows_;
+  Heatmap(const Model& model, const Tensor& tensor, HeatmapRegion region) : model_(model), tensor_(tensor) {
+    int64_t all_rows = tensor.shape.empty() || tensor.shape.size() == 1 ? 1 : tensor.shape[0];
+    all_columns_ = all_rows == 0 ? 0 : tensor.numel / all_rows;
+    first_row_ = std::clamp<int64_t>(region.row, 0, all_rows);
+    first_column_ = std::clamp<int64_t>(region.column, 0, all_columns_);
+    source_rows_ = std::clamp<int64_t>(region.rows, 0, all_rows - first_row_);
+    source_columns_ = std::clamp<int64_t>(region.columns, 0, all_columns_ - first_column_);
     rows_ = std::min(source_rows_, kHeatmapSide);
     columns_ = std::min(source_columns_, kHeatmapSide);
     cells_.resize(static_cast<size_t>(rows_ * columns_));
   }
 
+  bool sampled() const { return source_rows_ * source_columns_ > kBudget; }
+
   Status Read() {
     if (cells_.empty()) return Ok();
-    if (tensor_.numel <= kBudget) return ReadRun(0, tensor_.numel);
+    if (!sampled()) {
+      if (source_columns_ == all_columns_) return ReadRun(0, source_rows_ * source_columns_);
+      for (int64_t row = 0; row < source_rows_; ++row) PTHVIEW_TRY(ReadRun(row * source_columns_, source_columns_));
+      return Ok();
+    }
     // A cell may read this many elements; spread over rows of its block where a row of it is shorter.
     int64_t per_cell = kBudget / (rows_ * columns_);
     int64_t block_columns = source_columns_ / columns_;
@@ -84,7 +96,7 @@ class Heatmap {
       json.Raw({number, static_cast<size_t>(end - number)});
     }
     json.EndArray();
-    json.Key("sampled").Bool(tensor_.numel > kBudget);
+    json.Key("sampled").Bool(sampled());
     json.EndObject();
     return text;
   }
@@ -100,8 +112,11 @@ class Heatmap {
     return static_cast<int64_t>((static_cast<__int128>(i + 1) * cells - 1) / source);
   }
 
+  // `first` and `count` are of the region's elements. Of a region that is narrower than the matrix a run stays within
+  // one row.
   Status ReadRun(int64_t first, int64_t count) {
     int64_t at = first;
+    int64_t start = (first_row_ + first / source_columns_) * all_columns_ + first_column_ + first % source_columns_;
     DType dtype = BlockDType(tensor_.dtype);
     return ForEachBlock(
         model_, tensor_,
@@ -115,7 +130,7 @@ class Heatmap {
           at += elements;
           return Ok();
         },
-        first, count);
+        start, count);
   }
 
   // Element by element would divide for each; here a run that stays within one cell is summed at once.
@@ -140,7 +155,10 @@ class Heatmap {
 
   const Model& model_;
   const Tensor& tensor_;
-  int64_t source_rows_ = 1;
+  int64_t all_columns_ = 0;  // of the whole matrix
+  int64_t first_row_ = 0;    // of the region in it
+  int64_t first_column_ = 0;
+  int64_t source_rows_ = 1;  // of the region
   int64_t source_columns_ = 0;
   int64_t rows_ = 0;
   int64_t columns_ = 0;
@@ -150,14 +168,19 @@ class Heatmap {
 
 }  // namespace
 
-Result<std::string> HeatmapJson(const Model& model, uint64_t index) {
+Result<std::string> HeatmapJson(const Model& model, uint64_t index, HeatmapRegion region) {
   if (index >= model.tensors.size()) {
     return Error{.code = ErrorCode::kNotFound, .message = "there is no tensor " + std::to_string(index)};
   }
-  if (model.tensors[index].dtype == DType::kFloat4E2M1FNx2) {
+  const Tensor& listed = model.tensors[index];
+  std::optional<Model> made;
+  if (listed.layout >= Layout::kSparseCoo && listed.layout <= Layout::kSparseBsc) {
+    PTHVIEW_ASSIGN(made, DenseCopy(model, listed));
+  }
+  if (listed.dtype == DType::kFloat4E2M1FNx2) {
     return Error{.code = ErrorCode::kUnsupported, .message = "an element of this type is a pair of numbers"};
   }
-  Heatmap heatmap(model, model.tensors[index]);
+  Heatmap heatmap(made ? *made : model, made ? made->tensors.front() : listed, region);
   PTHVIEW_TRY(heatmap.Read());
   return heatmap.Json();
 }

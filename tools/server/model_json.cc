@@ -184,6 +184,7 @@ class Document {
     TensorColumn("layout",
                  [this](const Tensor& t) { json_.String(t.layout == Layout::kDense ? "" : LayoutName(t.layout)); });
     TensorColumn("nbytes", [this](const Tensor& t) { json_.Uint(t.nbytes()); });
+    TensorColumn("same_as", [this](const Tensor& t) { json_.Int(OrMinusOne(t.same_as)); });
     TensorColumn("path", [this](const Tensor& t) { json_.String(t.path); });
     json_.EndObject();
   }

@@ -1,6 +1,8 @@
 // Reply: an answer, free of the HTTP library, so that tests can ask for one without a socket.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,7 +18,12 @@ struct Reply {
   std::string type = "application/json";
   std::string body;
   std::shared_ptr<const std::string> shared;  // used in place of `body` when set: large documents are never copied
-  std::string etag;                           // when set, the browser may keep the body and ask whether it still holds
+  // When set, used in place of both: writes `length` bytes piece by piece and returns false when that fails, which the
+  // reader sees as a body that is too short.
+  using Sink = std::function<bool(std::string_view)>;
+  std::function<bool(const Sink&)> stream;
+  uint64_t length = 0;
+  std::string etag;  // when set, the browser may keep the body and ask whether it still holds
   std::vector<std::pair<std::string, std::string>> headers;
 
   std::string_view content() const { return shared ? std::string_view(*shared) : std::string_view(body); }

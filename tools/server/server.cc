@@ -86,6 +86,14 @@ void Send(const httplib::Request& request, const Reply& reply, httplib::Response
       return;
     }
   }
+  if (reply.stream && reply.length > 0) {
+    response.set_content_provider(
+        reply.length, reply.type, [stream = reply.stream](size_t, size_t, httplib::DataSink& sink) {
+          return stream(
+              [&](std::string_view piece) { return sink.is_writable() && sink.write(piece.data(), piece.size()); });
+        });
+    return;
+  }
   if (!reply.shared) {
     response.set_content(reply.body, reply.type);
     return;

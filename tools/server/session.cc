@@ -9,6 +9,7 @@
 #include "lib/base/json.h"
 #include "lib/base/named_source.h"
 #include "lib/formats/format.h"
+#include "tools/server/graph_json.h"
 #include "tools/server/model_json.h"
 #include "tools/server/reply.h"
 
@@ -23,6 +24,19 @@ std::string Tail(const std::string& path, size_t steps) {
     if (at == std::string::npos) return path;
   }
   return path.substr(at + 1);
+}
+
+// Where a training run stood when it wrote the file: the first of these that it holds.
+std::optional<int64_t> StepOf(const Model& model) {
+  for (std::string_view wanted : {"global_step", "step", "iteration", "epoch"}) {
+    for (const PlainValue& value : model.plain) {
+      if (value.kind != PlainKind::kInt || value.path != wanted) continue;
+      int64_t number = 0;
+      auto [end, error] = std::from_chars(value.text.data(), value.text.data() + value.text.size(), number);
+      if (error == std::errc() && end == value.text.data() + value.text.size()) return number;
+    }
+  }
+  return std::nullopt;
 }
 
 std::vector<std::string> ShortNames(const std::vector<std::string>& paths) {
@@ -63,6 +77,9 @@ bool Session::Load() {
   Result<std::string> document = ModelJson(*model, *outline, {id_, name_, version});
   if (!document) return fail(std::move(document).error());
 
+  bool recorded =
+      std::ranges::any_of(model->graphs, [](const Graph& graph) { return graph.origin == Origin::kRecorded; });
+  next->graphs = std::make_shared<const std::string>(GraphJson(*model, *outline, recorded ? "ready" : "none", {}));
   next->size = 0;
   for (const std::unique_ptr<ByteSource>& source : model->sources) {
     if (IsWholeFile(*source)) next->size += source->size();
@@ -106,6 +123,9 @@ std::string Sessions::Json(bool watching) const {
     json.Key("size").Uint(snapshot->size);
     json.Key("format").String(snapshot->model ? snapshot->model->format_text : "");
     json.Key("tensors").Uint(snapshot->model ? snapshot->model->tensors.size() : 0);
+    json.Key("step");
+    std::optional<int64_t> step = snapshot->model ? StepOf(*snapshot->model) : std::nullopt;
+    step ? json.Int(*step) : json.Null();
     json.Key("error");
     snapshot->error ? json.String(PageText(*snapshot->error)) : json.Null();
     json.Key("version").Uint(snapshot->version);

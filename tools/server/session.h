@@ -19,6 +19,7 @@ struct Snapshot {
   std::shared_ptr<const Model> model;           // null: the file could never be opened
   std::shared_ptr<const Outline> outline;       // views into `model`
   std::shared_ptr<const std::string> document;  // the structure document (model_json.h)
+  std::shared_ptr<const std::string> graphs;    // graph_json.h
   uint64_t size = 0;                            // bytes of the file
   uint64_t version = 1;                         // counts successful loads
   std::optional<Error> error;                   // why the newest state of the file could not be opened

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "lib/base/json.h"
 #include "lib/base/result.h"
 #include "lib/model/model.h"
 
@@ -22,5 +23,8 @@ Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_v
 // The first `count` logical elements as a JSON array. Integers beyond 2^53, NaN and infinities are strings (JSON has no
 // such numbers), complex values are strings "1+2j", quantized values are dequantized.
 Result<std::string> ValuesJson(const Model& model, const Tensor& tensor, int64_t count);
+
+// The logical elements [first, first + count), as above, into an array that has been begun.
+Status WriteValues(JsonWriter& json, const Model& model, const Tensor& tensor, int64_t first, int64_t count);
 
 }  // namespace pthview::server

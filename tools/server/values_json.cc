@@ -60,7 +60,8 @@ struct Channels {
   size_t Of(int64_t element) const { return static_cast<size_t>(element / inner) % scales.size(); }
 };
 
-Result<Channels> ReadChannels(const Model& model, const Tensor& tensor, int64_t count) {
+// `end` is one past the last element that is asked for.
+Result<Channels> ReadChannels(const Model& model, const Tensor& tensor, int64_t end) {
   Channels channels;
   if (tensor.quantization == kNone) return channels;
   const Quantization& q = model.quantizations[tensor.quantization];
@@ -74,7 +75,7 @@ Result<Channels> ReadChannels(const Model& model, const Tensor& tensor, int64_t 
   }
   for (int64_t size : tensor.shape.subspan(static_cast<size_t>(q.axis) + 1)) channels.inner *= size;
   channels.inner = std::max<int64_t>(channels.inner, 1);
-  int64_t reached = std::min(tensor.shape[static_cast<size_t>(q.axis)], count);
+  int64_t reached = std::min(tensor.shape[static_cast<size_t>(q.axis)], end);
   PTHVIEW_ASSIGN(channels.scales, ReadDoubles(model, model.components[q.scales], reached));
   PTHVIEW_ASSIGN(channels.zero_points, ReadDoubles(model, model.components[q.zero_points], reached));
   if (channels.scales.empty() || channels.scales.size() != channels.zero_points.size()) {
@@ -83,13 +84,13 @@ Result<Channels> ReadChannels(const Model& model, const Tensor& tensor, int64_t 
   return channels;
 }
 
-Status WriteQuantized(JsonWriter& json, const Model& model, const Tensor& tensor, const std::byte* bytes,
+Status WriteQuantized(JsonWriter& json, const Model& model, const Tensor& tensor, const std::byte* bytes, int64_t first,
                       size_t count) {
-  PTHVIEW_ASSIGN(Channels channels, ReadChannels(model, tensor, static_cast<int64_t>(count)));
+  PTHVIEW_ASSIGN(Channels channels, ReadChannels(model, tensor, first + static_cast<int64_t>(count)));
   std::vector<double> codes(count);
   DecodeToDouble(BlockDType(tensor.dtype), bytes, count, codes.data());
   for (size_t i = 0; i < count; ++i) {
-    size_t channel = channels.Of(static_cast<int64_t>(i));
+    size_t channel = channels.Of(first + static_cast<int64_t>(i));
     json.Double((codes[i] - channels.zero_points[channel]) * channels.scales[channel]);
   }
   return Ok();
@@ -97,29 +98,29 @@ Status WriteQuantized(JsonWriter& json, const Model& model, const Tensor& tensor
 
 }  // namespace
 
-Result<std::string> ValuesJson(const Model& model, const Tensor& tensor, int64_t count) {
+Status WriteValues(JsonWriter& json, const Model& model, const Tensor& tensor, int64_t first, int64_t count) {
   const DTypeInfo& info = Info(tensor.dtype);
   if (info.kind == DTypeClass::kNone) {
     return Error{.code = ErrorCode::kUnsupported, .message = "the element type is not known"};
   }
-  count = std::clamp<int64_t>(count, 0, std::min(kMaxValues, tensor.numel));
-  PTHVIEW_ASSIGN(std::vector<std::byte> bytes, ReadElements(model, tensor, 0, count));
+  PTHVIEW_ASSIGN(std::vector<std::byte> bytes, ReadElements(model, tensor, first, count));
   size_t elements = std::min(static_cast<size_t>(count), bytes.size() / info.item_size);
+  if (info.kind == DTypeClass::kQuantized) return WriteQuantized(json, model, tensor, bytes.data(), first, elements);
+  std::string text;
+  for (size_t i = 0; i < elements; ++i) {
+    const std::byte* at = bytes.data() + i * info.item_size;
+    text.clear();
+    AppendElement(text, tensor.dtype, at);
+    WriteElement(json, info, at, text);
+  }
+  return Ok();
+}
 
+Result<std::string> ValuesJson(const Model& model, const Tensor& tensor, int64_t count) {
   std::string out;
   JsonWriter json(&out);
   json.BeginArray();
-  if (info.kind == DTypeClass::kQuantized) {
-    PTHVIEW_TRY(WriteQuantized(json, model, tensor, bytes.data(), elements));
-  } else {
-    std::string text;
-    for (size_t i = 0; i < elements; ++i) {
-      const std::byte* at = bytes.data() + i * info.item_size;
-      text.clear();
-      AppendElement(text, tensor.dtype, at);
-      WriteElement(json, info, at, text);
-    }
-  }
+  PTHVIEW_TRY(WriteValues(json, model, tensor, 0, std::clamp<int64_t>(count, 0, std::min(kMaxValues, tensor.numel))));
   json.EndArray();
   return out;
 }

@@ -1,0 +1,25 @@
+// The recorded graphs of a file for the viewer (inferred edges stand in the structure document): nodes and values as
+// parallel arrays, each node with its module in the outline. The page folds them by module
+// (plugins/netron/pthview-graph.js).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "lib/model/model.h"
+#include "tools/server/outline.h"
+
+namespace pthview::server {
+
+// `{"schema": "pthview.graph/1", "state", "message", "graphs": [...]}`. `state` is "ready", "coming" (a plug-in is at
+// work; ask again), "none" or "failed"; `message` is for a person.
+//
+// A graph: `{"name", "origin", "part", "root", "inputs", "outputs", "values": {"name", "type", "tensor"},
+// "nodes": {"name", "domain", "op", "module", "call", "inputs", "outputs", "attributes", "blocks", "location",
+// "source"}}`. `root` is 0 for the body of a node, which a node's `blocks` name by its position in `graphs`. `module`
+// is an index into the outline (-1: none), `self` is 1 where the node is the whole of that module. An input is
+// `[name, [value, ...], evidence]`; `evidence` is an index into the graph's rows `[kind, text]`, left out where the
+// edge is recorded. `tensor` is an index into Model::tensors, or -1.
+std::string GraphJson(const Model& model, const Outline& outline, std::string_view state, std::string_view message);
+
+}  // namespace pthview::server
