@@ -6,6 +6,7 @@
 // Objects are made only for what is drawn: a level's nodes exist once the level is unfolded, a tensor's values once it
 // is opened.
 
+import { graphs } from './pthview-files.js';
 import { Document } from './pthview-document.js';
 import { argument } from './pthview-node.js';
 import { figure, list, text } from './pthview-text.js';
@@ -20,25 +21,36 @@ class Model {
         this.format = valid.test(text(data.format)) ? data.format : 'PyTorch';
         this.producer = text(data.producer).replace(/[^\x20-\x7E]/g, '?');
         this.name = text(data.name);
-        this.metadata = [
-            argument('container', text(data.format_text) || this.format),
-            ...list(data.metadata).map(([name, value]) => argument(text(name), text(value)))
-        ];
-        // For the bar.
+        this.metadata = [];
+        // For the bar and the properties.
         this.data = {
-            format: text(data.format_text) || this.format,
-            findings: list(data.findings), tensors: list(document.tensors.name).length
+            format: text(data.format_text) || this.format, findings: list(data.findings),
+            tensors: list(document.tensors.name).length, size: data.size, summary: text(data.summary),
+            values: list(data.metadata).map(([name, value]) => [text(name), text(value)]), document
         };
         this._document = document;
         this._parts = new Map();
+        this._listedParts = list(data.parts);
         const parts = list(data.parts).filter((part) => document.modules.name && part.root in document.modules.name);
         const order = (part) => part.kind === 'model' ? 0 : part.kind === 'ema' ? 1 : 2;
+        this.data.parts = parts;
         parts.sort((a, b) => order(a) - order(b));
-        this.modules = parts.map((part) => this._part(part));
-        this.data.inferred = parts.some((part) => part.graph === 'inferred');
+        this.useGraphs();
         this.data.parameters = parts.filter((part) => part.kind === 'model').reduce((sum, part) =>
             sum + (Number.isFinite(part.parameters) ? part.parameters : document.tree.parameters[part.root]), 0);
         this.metrics = [argument('parameters', figure(this.data.parameters))];
+    }
+
+    get document() {
+        return this._document;
+    }
+
+    // Levels anew, with the graphs that are known by now, and `simplified` or whole.
+    useGraphs() {
+        this._document.simplified = graphs.simplified;
+        this._document.setGraphs(graphs.known, this._listedParts);
+        this._parts.clear();
+        this.modules = this.data.parts.map((part) => this._part(part));
     }
 
     // See Document.locate.
@@ -48,14 +60,11 @@ class Model {
 
     _part(part) {
         const root = this._document.root(part.root);
-        const inferred = part.graph === 'inferred';
-        const graph = this._document.level(root, { name: text(part.path) || text(part.kind), root: true, chained: false });
-        graph.description = inferred ?
-            'Layers in the order of the file, which holds weights and no graph: that one stands after another says nothing of what feeds what.' :
-            '';
+        const graph = this._document.level(root, { name: text(part.path) || text(part.kind), root: true });
+        graph.part = text(part.path);
+        graph.root = part.root;
         graph.metadata = [
             argument('kind', text(part.kind)),
-            argument('graph', inferred ? 'inferred from names and shapes' : 'none'),
             argument('tensors', text(part.tensors)),
             ...(text(part.prefix) ? [argument('prefix', text(part.prefix))] : [])
         ];

@@ -1,10 +1,12 @@
-// The files of this server, which of them is shown, and the switcher in the bar.
+// The files, which of them is shown, and the switcher in the bar.
 
 import { json, make, request } from './pthview-page.js';
+import { addressOf } from './pthview-state.js';
 
+// The one that the address names; else the first that could be opened.
 export const chosen = (files) => {
     const id = new URLSearchParams(window.location.search).get('file');
-    return files.find((entry) => entry.id === id) || files[0];
+    return files.find((entry) => entry.id === id) || files.find((entry) => !entry.error) || files[0];
 };
 
 // {files, watch}; asked for while Netron's own modules still load, as is the document of the shown file.
@@ -19,10 +21,22 @@ export const opening = listing.then(async ({ files }) => {
 });
 opening.catch(() => {}); // whoever awaits it reports it
 
-const page = (id) => {
-    const params = new URLSearchParams(window.location.search);
-    params.set('file', id);
-    return `${window.location.pathname}?${params}`;
+// The graphs of the shown file: `known` once they are there. `read()` asks for them; the answer is the server's,
+// {state, graphs, ...}.
+export const graphs = {
+    known: [],
+    simplified: true,
+    async read() {
+        const { files } = await listing;
+        const file = chosen(files);
+        if (file.error) {
+            return { state: 'none' };
+        }
+        const id = encodeURIComponent(file.id);
+        const reply = await json(`api/v1/files/${id}/graph`);
+        this.known = Array.isArray(reply.graphs) ? reply.graphs : [];
+        return reply;
+    }
 };
 
 // The name of the only file, or a list to choose from.
@@ -35,12 +49,13 @@ export const fileElement = (files, shown) => {
     const select = make('select', 'pthview-file');
     select.title = 'Files';
     for (const entry of files) {
-        const option = make('option', '', entry.error ? `${entry.name} (error)` : entry.name);
+        const option = make('option', '', entry.error ? `${entry.name} (cannot be opened)` : entry.name);
         option.value = entry.id;
         option.selected = entry.id === shown.id;
+        option.title = entry.error ? String(entry.error) : entry.name;
         select.append(option);
     }
-    select.addEventListener('change', () => window.location.assign(page(select.value)));
+    select.addEventListener('change', () => window.location.assign(addressOf(select.value)));
     select.addEventListener('keydown', (event) => event.stopPropagation());
     return select;
 };

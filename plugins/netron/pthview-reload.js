@@ -1,9 +1,25 @@
-// With --watch: draws the file again when it changes, and says when the server has ended.
+// With --watch: draws the file again when it changes. Says when the server has ended.
 
-import { json, toast } from './pthview-page.js';
+import { gone, json } from './pthview-page.js';
 import { chosen } from './pthview-files.js';
 
-export const watch = (file) => {
+const PING = 15000; // ms between two questions whether the server is there
+
+// Without --watch the server sends no events, so it is asked now and then.
+const ping = () => {
+    let timer = 0;
+    const ask = () => fetch('api/v1/files', { method: 'HEAD' }).catch(() => {
+        window.clearInterval(timer);
+        gone();
+    });
+    timer = window.setInterval(ask, PING);
+};
+
+export const watch = (file, watched) => {
+    if (!watched) {
+        ping();
+        return;
+    }
     const events = new EventSource('api/v1/events');
     events.addEventListener('changed', (event) => {
         if (JSON.parse(event.data).id === file.id) {
@@ -13,7 +29,7 @@ export const watch = (file) => {
     });
     const ended = () => {
         events.close();
-        toast('pthview has ended: what is drawn stays, values can no longer be read.');
+        gone();
     };
     // A tunnel may drop and come back, and the file may have changed meanwhile.
     let failures = 0;

@@ -16,8 +16,8 @@ export const searchField = (ask, pick) => {
     let asked = 0;
     let shown = ''; // the text that `rows` answer
     input.type = 'text';
-    input.placeholder = 'Search layers and tensors (Ctrl+K)';
-    input.setAttribute('aria-label', 'Search layers and tensors');
+    input.placeholder = 'Search names, classes, values (Ctrl+K)';
+    input.setAttribute('aria-label', 'Search names, classes and values');
     input.spellcheck = false;
 
     const close = () => hits.classList.remove('pthview-open');
@@ -40,7 +40,8 @@ export const searchField = (ask, pick) => {
         hits.replaceChildren();
         rows = reply.hits.map((hit) => {
             const row = { hit, element: make('li', '',
-                make('span', '', make('bdi', '', hit.path)), make('small', '', hit.kind)) };
+                make('span', '', make('bdi', '', hit.path)),
+                make('small', '', [hit.text, hit.kind].filter((part) => part).join(' \u00b7 '))) };
             row.element.title = hit.path;
             row.element.addEventListener('pointerdown', (event) => {
                 event.preventDefault();
@@ -54,6 +55,7 @@ export const searchField = (ask, pick) => {
         } else if (reply.total > rows.length) {
             note(`${figure(reply.total - rows.length)} more`);
         }
+        hits.dataset.query = shown;
         hits.classList.add('pthview-open');
         mark(0);
     };

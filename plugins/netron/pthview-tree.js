@@ -43,8 +43,11 @@ export class Tree {
             if (!Number.isInteger(module) || module < 0 || module >= count) {
                 throw new Error(`Tensor ${i} belongs to no module.`);
             }
-            holders[i] = module;
-            if (tensors.kind[i] === 0) {
+            // A second name of a tensor in the same module (an LSTM's _flat_weights) is no second tensor.
+            const same = list(tensors.same_as)[i];
+            const again = Number.isInteger(same) && same >= 0 && same < i;
+            holders[i] = again && tensors.module[same] === module ? -1 : module;
+            if (tensors.kind[i] === 0 && !again) {
                 let numel = 1;
                 for (const extent of list(tensors.shape[i])) {
                     numel *= extent;

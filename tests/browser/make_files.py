@@ -6,7 +6,11 @@
   wide.pth    1,000 blocks under one module
   flat.pth    3,000 tensors without a module
   sparse.pth  a 3 x 4 matrix in COO of which two values are stored
+  run_a.pth, run_b.pth   two checkpoints of a run: in the later one conv1.weight is twice as large, and fc2 new
   cut.pth     the first half of small.pth
+  bad.pth     no model at all
+  bert.pth    names as a small BERT's; a scalar
+  checkpoint.pth   what a training run writes around small.pth's tensors
 """
 import array
 import collections
@@ -46,6 +50,42 @@ def small(changed):
     return state
 
 
+def bert():
+    state = collections.OrderedDict()
+
+    def linear(name, outputs, inputs):
+        state[f"{name}.weight"] = count((outputs, inputs), 0.01)
+        state[f"{name}.bias"] = count((outputs,))
+
+    def norm(name):
+        state[f"{name}.weight"] = count((8,))
+        state[f"{name}.bias"] = count((8,))
+
+    for name, size in (("word", 30), ("position", 16), ("token_type", 2)):
+        state[f"bert.embeddings.{name}_embeddings.weight"] = count((size, 8), 0.5)
+    norm("bert.embeddings.LayerNorm")
+    for layer in range(3):
+        for part in ("query", "key", "value"):
+            linear(f"bert.encoder.layer.{layer}.attention.self.{part}", 8, 8)
+        linear(f"bert.encoder.layer.{layer}.attention.output.dense", 8, 8)
+        norm(f"bert.encoder.layer.{layer}.attention.output.LayerNorm")
+        linear(f"bert.encoder.layer.{layer}.intermediate.dense", 32, 8)
+        linear(f"bert.encoder.layer.{layer}.output.dense", 8, 32)
+        norm(f"bert.encoder.layer.{layer}.output.LayerNorm")
+    linear("bert.pooler.dense", 8, 8)
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        state[f"cls.norm.{name}"] = count((8,))
+    state["cls.norm.num_batches_tracked"] = Tensor(Storage("LongStorage", array.array("q", [1234]).tobytes()), ())
+    linear("cls.decoder", 30, 8)
+    return state
+
+
+def checkpoint():
+    history = [{"loss": 1 / (i + 1), "accuracy": i * 10} for i in range(8)]
+    return {"epoch": 30, "best_accuracy": 76.25, "args": {"arch": "resnet50", "lr": 0.1}, "history": history,
+            "state_dict": small(False)}
+
+
 def hostile():
     markup = '<img src=x onerror="alert(1)">'
     state = collections.OrderedDict()
@@ -68,8 +108,14 @@ def main():
     save(collections.OrderedDict((f"tensor_{i}", count((2,))) for i in range(3000)), folder / "flat.pth", "zip")
     indices = Tensor(Storage("LongStorage", array.array("q", [0, 2, 1, 3]).tobytes()), (2, 2))
     save({"links.weight": SparseTensor(indices, floats((2,), [1.5, -2.5]), (3, 4))}, folder / "sparse.pth", "zip")
+    save(bert(), folder / "bert.pth", "zip")
+    save(checkpoint(), folder / "checkpoint.pth", "zip")
+    # Named so that their order is not that of the run.
+    save({"epoch": 20, "state_dict": small(True)}, folder / "run_a.pth", "zip")
+    save({"epoch": 10, "state_dict": small(False)}, folder / "run_b.pth", "zip")
     data = (folder / "small.pth").read_bytes()
     (folder / "cut.pth").write_bytes(data[:len(data) // 2])
+    (folder / "bad.pth").write_bytes(b"This is no model. " * 40)
 
 
 if __name__ == "__main__":
