@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "converters/json/base64.h"
+#include "converters/json/typed_json.h"
 #include "lib/base/dtype.h"
 
 namespace pthview {
@@ -27,12 +28,15 @@ void Numbers(JsonWriter& row, std::string_view key, const Items& items) {
   row.EndArray();
 }
 
-void Attributes(JsonWriter& row, const std::vector<Attribute>& attributes) {
+void Attributes(JsonWriter& row, const std::vector<Attribute>& attributes, const RowMap& tensors) {
   if (attributes.empty()) return;
   row.Key("attributes").BeginArray();
   for (const Attribute& attribute : attributes) {
     row.BeginObject().Key("name").String(attribute.name).Key("text").String(attribute.text);
-    row.Key("origin").String(OriginName(attribute.origin)).EndObject();
+    row.Key("origin").String(OriginName(attribute.origin));
+    if (attribute.value.typed()) WriteTypedValue(row.Key("value"), attribute.value, tensors);
+    IndexMember(row, "position", attribute.position);
+    row.EndObject();
   }
   row.EndArray();
 }
@@ -43,6 +47,7 @@ void Arguments(JsonWriter& row, std::string_view key, const std::vector<Argument
     row.BeginObject().Key("name").String(argument.name);
     Numbers(row, "values", argument.values);
     IndexMember(row, "evidence", argument.evidence);
+    IndexMember(row, "position", argument.position);
     row.EndObject();
   }
   row.EndArray();
@@ -189,7 +194,7 @@ void ModelWriter::ModuleRow(JsonWriter& row, const Module& module) {
     if (rows_.tensors[tensor] != kNone) row.Uint(rows_.tensors[tensor]);
   }
   row.EndArray();
-  Attributes(row, module.attributes);
+  Attributes(row, module.attributes, rows_.tensors);
   if (module.training) row.Key("training").Bool(*module.training);
   if (module.source.empty()) return;
   // Many modules may be of one class: its text is written once.
@@ -208,6 +213,7 @@ void ModelWriter::GraphRow(JsonWriter& row, const Graph& graph) {
     row.BeginObject().Key("name").String(value.name);
     TextMember(row, "type", value.type);
     IndexMember(row, "tensor", rows_.tensors[value.tensor]);
+    if (value.value_type.known()) WriteType(row.Key("value_type"), value.value_type);
     row.EndObject();
     FlushWhenLarge();
   }
@@ -217,6 +223,17 @@ void ModelWriter::GraphRow(JsonWriter& row, const Graph& graph) {
     FlushWhenLarge();
   }
   row.EndArray();
+  WriteSymbols(row, graph);
+  if (!graph.mutations.empty()) {
+    row.Key("mutations").BeginArray();
+    for (const Mutation& mutation : graph.mutations) {
+      row.BeginObject().Key("value").Uint(mutation.value);
+      IndexMember(row, "tensor", rows_.tensors[mutation.tensor]);
+      IndexMember(row, "input", mutation.input);
+      row.EndObject();
+    }
+    row.EndArray();
+  }
   if (graph.evidence.empty()) return;
   row.Key("evidence").BeginArray();
   for (const Evidence& evidence : graph.evidence) {
@@ -234,9 +251,11 @@ void ModelWriter::NodeObject(JsonWriter& row, const Node& node) {
   IndexMember(row, "module", node.module);
   Arguments(row, "inputs", node.inputs);
   Arguments(row, "outputs", node.outputs);
-  Attributes(row, node.attributes);
+  Attributes(row, node.attributes, rows_.tensors);
   if (!node.blocks.empty()) Numbers(row, "blocks", node.blocks);
   TextMember(row, "location", node.location);
+  TextMember(row, "source", node.source);
+  if (node.call > 0) row.Key("call").Uint(node.call);
   row.EndObject();
 }
 

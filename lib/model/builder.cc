@@ -8,6 +8,7 @@
 #include "lib/base/ascii.h"
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
+#include "lib/model/graph_check.h"
 
 namespace pthview {
 namespace {
@@ -217,6 +218,12 @@ void ModelBuilder::Attach(Tensor& tensor, std::span<const Component> components)
 }
 
 Model ModelBuilder::Finish() && {
+  if (auto broken = CheckGraphs(model_)) {
+    const std::string name = broken->graph < model_.graphs.size() ? model_.graphs[broken->graph].name : "";
+    Note(Severity::kError, "graph-invalid", name, fmt::format("the graphs are left out: {}", broken->text));
+    model_.graphs.clear();
+    model_.graph_roots.clear();
+  }
   model_.findings = std::move(findings_).Take();
   return std::move(model_);
 }

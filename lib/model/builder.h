@@ -75,6 +75,7 @@ class ModelBuilder {
     findings_.Add(severity, code, std::string(where), std::move(text));
   }
 
+  // Graphs of which one breaks a rule (graph_check.h) are all left out, with the finding "graph-invalid".
   Model Finish() &&;
 
  private:

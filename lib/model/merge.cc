@@ -109,6 +109,17 @@ class Merger {
     }
   }
 
+  void MoveRows(AttributeValue& value) {  // NOLINT(misc-no-recursion): no deeper than kDeepestAttribute
+    if (auto* tensor = std::get_if<TensorValue>(&value.of)) Move(tensor->tensor, base_.tensors);
+    if (auto* graph = std::get_if<GraphReference>(&value.of)) Move(graph->graph, base_.graphs);
+    if (auto* list = std::get_if<ListValue>(&value.of)) {
+      for (AttributeValue& item : list->items) MoveRows(item);
+    }
+    if (auto* dict = std::get_if<DictValue>(&value.of)) {
+      for (AttributeValue& item : dict->items) MoveRows(item);
+    }
+  }
+
   void MergeGraphs() {
     for (Graph& graph : from_.graphs) {
       MovePart(graph.part);
@@ -116,7 +127,9 @@ class Merger {
       for (Node& node : graph.nodes) {
         Move(node.module, base_.modules);
         for (Index& block : node.blocks) Move(block, base_.graphs);
+        for (Attribute& attribute : node.attributes) MoveRows(attribute.value);
       }
+      for (Mutation& mutation : graph.mutations) Move(mutation.tensor, base_.tensors);
       to_.graphs.push_back(std::move(graph));
     }
     for (Index root : from_.graph_roots) to_.graph_roots.push_back(root + base_.graphs);

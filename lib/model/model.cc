@@ -1,5 +1,7 @@
 #include "lib/model/model.h"
 
+#include <utility>
+
 namespace pthview {
 
 std::string_view LayoutName(Layout layout) {
@@ -62,6 +64,11 @@ std::string_view EvidenceName(EvidenceKind kind) {
 }
 
 std::string_view OriginName(Origin origin) { return origin == Origin::kRecorded ? "recorded" : "inferred"; }
+
+Attribute TypedAttribute(std::string name, AttributeValue value, Index position) {
+  std::string text = AttributeText(value);
+  return {std::move(name), std::move(text), Origin::kRecorded, std::move(value), position};
+}
 
 std::string_view PartKindName(PartKind kind) {
   switch (kind) {

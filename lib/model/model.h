@@ -3,7 +3,7 @@
 // A Model owns its sources, an arena for names and shapes, and flat tables; rows refer to each other by index. Tensors
 // are views: no weight is read to be listed. Invariants, checked once by ModelBuilder and relied on everywhere after:
 // every tensor with data lies inside its storage; strides, offsets and products do not overflow; indices are in range;
-// module trees are trees; graphs are in SSA form and acyclic.
+// module trees are trees; graphs are in SSA form and acyclic (graph_check.h).
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,11 @@
 #include "lib/base/dtype.h"
 #include "lib/base/finding.h"
 #include "lib/base/source.h"
+#include "lib/model/attribute_value.h"
+#include "lib/model/index.h"
+#include "lib/model/value_type.h"
 
 namespace pthview {
-
-using Index = uint32_t;
-inline constexpr Index kNone = UINT32_MAX;
 
 // Where bytes of tensors are. Several tensors may share one (tied weights, views).
 struct Storage {
@@ -115,9 +115,13 @@ std::string_view OriginName(Origin origin);
 
 struct Attribute {
   std::string name;  // "kernel_size"
-  std::string text;  // "(3, 3)"
+  std::string text;  // "(3, 3)": what is shown; never empty where `value` is typed (TypedAttribute)
   Origin origin = Origin::kRecorded;
+  AttributeValue value;    // what one computes with; not typed where only the text is known
+  Index position = kNone;  // among the operator's arguments, inputs and attributes counted together; kNone: not known
 };
+// With the text of the value.
+Attribute TypedAttribute(std::string name, AttributeValue value, Index position = kNone);
 
 // A node of a module tree. Index 0.. into Model::modules; parents come before their children.
 struct Module {
@@ -148,8 +152,9 @@ struct Part {
 
 struct GraphValue {
   std::string name;      // unique within its graph; empty: an argument that is absent
-  std::string type;      // "float32[1, 3, 224, 224]"; empty: unknown
+  std::string type;      // what is shown: "float32[1, 3, 224, 224]"; empty: unknown
   Index tensor = kNone;  // into Model::tensors when the value is a weight
+  ValueType value_type;  // what one computes with; unknown where only the text is known
 };
 
 // Why an edge is in a graph that no file records. Without evidence there is no edge: order in a file is no flow.
@@ -169,6 +174,7 @@ struct Argument {
   std::string name;           // "input", "weight"
   std::vector<Index> values;  // into Graph::values
   Index evidence = kNone;     // into Graph::evidence: why these values arrive here; kNone: recorded, or a weight
+  Index position = kNone;     // as Attribute::position
 };
 
 struct Graph;
@@ -178,23 +184,44 @@ struct Node {
   std::string domain;  // "torch.nn", "aten", ...
   std::string op;      // "Conv2d", "conv2d"
   std::string overload;
-  Index module = kNone;  // into Model::modules
+  Index module = kNone;  // into Model::modules: the innermost module whose code the node is of
   std::vector<Argument> inputs;
   std::vector<Argument> outputs;
   std::vector<Attribute> attributes;
   std::vector<Index> blocks;  // into Model::graphs: bodies that are drawn inside this node
-  std::string location;       // source line, when the file has it
+  std::string location;       // source line, when the file has it: "model.py:97"
+  std::string source;         // the text of that line, where the file has it: "x = self.conv(x)"
+  uint32_t call = 0;          // which call of its module it belongs to, where one is called more than once
 };
 
+// A named size of the graph's types and the range that it was exported for.
+struct SymbolRange {
+  std::string name;  // "s0"
+  std::optional<int64_t> low;
+  std::optional<int64_t> high;
+};
+
+// A value that is written back when the graph has run: into a buffer, or into what was passed in.
+struct Mutation {
+  Index value = kNone;   // into Graph::values
+  Index tensor = kNone;  // into Model::tensors: the buffer; or
+  Index input = kNone;   // into Graph::values: the input
+};
+
+// A method's graph, or the body of a node (a branch of an If, a loop's body, what cond or map call). Nodes stand in the
+// order in which they run. A node of a body may use values of the graphs around it: then the body has a value of the
+// same name that nothing in it makes.
 struct Graph {
-  std::string name;
+  std::string name;  // of the method: "forward"; of an exported program; of a body
   Origin origin = Origin::kRecorded;
   Index part = kNone;
   std::vector<GraphValue> values;
-  std::vector<Index> inputs;       // into values
+  std::vector<Index> inputs;       // into values; weights are not among them
   std::vector<Index> outputs;      // into values
   std::vector<Node> nodes;         // in topological order
   std::vector<Evidence> evidence;  // kInferred: what Argument::evidence refers to
+  std::vector<SymbolRange> symbols;
+  std::vector<Mutation> mutations;
 };
 
 // ---- the whole ----

@@ -35,6 +35,9 @@ std::optional<T> Parse(std::string_view text) {
   return value;
 }
 
+// Protobuf's own parsers go as deep.
+constexpr size_t kDeepestMessage = 100;
+
 class Transcoder : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit Transcoder(const MessageType& type) : root_(type) {}
@@ -75,6 +78,9 @@ class Transcoder : public nlohmann::json_sax<nlohmann::json> {
     }
     if (field_ == nullptr) return (skipped_ = 1) > 0;
     if (field_->type != FieldType::kMessage || field_->repeated != in_array_) return Wrong("an object");
+    if (frames_.size() == kDeepestMessage) {
+      return Fail(fmt::format("its messages nest more than {} deep", kDeepestMessage));
+    }
     frames_.push_back({field_->message, {}, field_, in_array_});
     in_array_ = false;
     return true;
@@ -212,7 +218,7 @@ class Transcoder : public nlohmann::json_sax<nlohmann::json> {
   }
 
   const MessageType& root_;
-  std::vector<Frame> frames_;  // as deep as the schema at most
+  std::vector<Frame> frames_;
   const FieldRow* field_ = nullptr;
   bool in_array_ = false;
   int64_t skipped_ = 0;  // levels of an unknown field that are open

@@ -17,6 +17,7 @@
 #include "lib/model/path.h"
 #include "plugins/host/json_wire.h"
 #include "plugins/host/reply_graph.h"
+#include "plugins/host/reply_types.h"
 #include "plugins/host/schema.h"
 
 namespace pthview::plugins {
@@ -43,11 +44,6 @@ std::string CodeOf(const std::string& code) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
   return good ? code : "plugin";
-}
-
-std::string PythonFloat(double value) {
-  std::string text = fmt::format("{}", value);
-  return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
 }
 
 class ReplyReader {
@@ -206,7 +202,9 @@ class ReplyReader {
     Module& module = model().modules[index];
     module.class_name = Keep(from.class_name());
     for (const proto::Attribute& attribute : from.attributes()) {
-      module.attributes.push_back({EscapeName(attribute.name()), EscapeName(attribute.text())});
+      PTHVIEW_ASSIGN(Attribute read, ReadAttribute(attribute));
+      read.value = {};  // of a module only the text is used
+      module.attributes.push_back(std::move(read));
     }
     if (from.has_training()) module.training = from.training();
     return Ok();
@@ -235,7 +233,7 @@ class ReplyReader {
         break;
       case proto::Metadata::kNumber:
         plain.kind = PlainKind::kFloat;
-        text = PythonFloat(row.number());
+        text = FloatText(row.number());
         break;
       case proto::Metadata::kFlag:
         plain.kind = PlainKind::kBool;

@@ -1,26 +1,24 @@
 #include "plugins/host/reply_graph.h"
 
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
-#include "lib/base/text_hash.h"
+#include "lib/model/graph_check.h"
+#include "plugins/host/reply_types.h"
 
 namespace pthview::plugins {
 namespace {
 
 namespace proto = ::pthview::plugin::v1;
 
-constexpr int kDeepestBlock = 100;
-
 class GraphReader {
  public:
   GraphReader(const proto::Model& reply, const ModuleLookup& module_at, const Model& model)
-      : reply_(reply), module_at_(module_at), model_(model), around_(reply.graphs_size(), kNone) {}
+      : reply_(reply), module_at_(module_at), model_(model) {}
 
   std::vector<Graph> graphs;
   std::vector<Index> roots;
@@ -28,8 +26,8 @@ class GraphReader {
 
   Status Read() {
     for (const proto::Graph& graph : reply_.graphs()) PTHVIEW_TRY(ReadGraph(graph));
-    CheckBlocks();
-    for (size_t i = 0; i < graphs.size() && broken.empty(); ++i) CheckSsa(graphs[i], around_[i] != kNone);
+    FindRoots();
+    for (Index root : roots) CheckClosed(graphs[root]);
     return Ok();
   }
 
@@ -51,7 +49,8 @@ class GraphReader {
   template <typename From>
   Status CopyArguments(const From& from, uint64_t values, std::vector<Argument>& to) {
     for (const proto::Argument& argument : from) {
-      to.push_back({EscapeName(argument.name()), {}});
+      to.push_back({.name = EscapeName(argument.name()), .values = {}});
+      if (argument.has_position()) to.back().position = argument.position();
       PTHVIEW_TRY(CopyIndices(argument.values(), values, "value", to.back().values));
     }
     return Ok();
@@ -66,6 +65,10 @@ class GraphReader {
         if (value.tensor() >= model_.tensors.size()) return OutOfRange("tensor", value.tensor(), model_.tensors.size());
         row.tensor = value.tensor();
       }
+      if (value.has_value_type()) {
+        PTHVIEW_ASSIGN(row.value_type, ReadType(value.value_type()));
+        if (row.type.empty()) row.type = TypeText(row.value_type);
+      }
       graph.values.push_back(std::move(row));
     }
     uint64_t values = graph.values.size();
@@ -77,85 +80,75 @@ class GraphReader {
                .op = EscapeName(node.op()),
                .overload = EscapeName(node.overload()),
                .module = node.module().empty() ? kNone : module_at_(from.part(), EscapeName(node.module())),
-               .location = EscapeName(node.location())};
+               .location = EscapeName(node.location()),
+               .source = EscapeName(node.source()),
+               .call = node.call()};
       PTHVIEW_TRY(CopyArguments(node.inputs(), values, row.inputs));
       PTHVIEW_TRY(CopyArguments(node.outputs(), values, row.outputs));
       for (const proto::Attribute& attribute : node.attributes()) {
-        row.attributes.push_back({EscapeName(attribute.name()), EscapeName(attribute.text())});
+        PTHVIEW_ASSIGN(Attribute read, ReadAttribute(attribute));
+        row.attributes.push_back(std::move(read));
       }
       PTHVIEW_TRY(CopyIndices(node.blocks(), static_cast<uint64_t>(reply_.graphs_size()), "graph", row.blocks));
       graph.nodes.push_back(std::move(row));
+    }
+    for (const proto::Symbol& symbol : from.symbols()) {
+      SymbolRange& range = graph.symbols.emplace_back();
+      range.name = EscapeName(symbol.name());
+      if (symbol.has_low()) range.low = symbol.low();
+      if (symbol.has_high()) range.high = symbol.high();
+    }
+    for (const proto::Mutation& mutation : from.mutations()) {
+      graph.mutations.push_back({mutation.value(), mutation.has_tensor() ? mutation.tensor() : kNone,
+                                 mutation.has_input() ? mutation.input() : kNone});
     }
     graphs.push_back(std::move(graph));
     return Ok();
   }
 
-  // Each block belongs to one node, of a graph before it; so they nest, and none contains itself.
-  void CheckBlocks() {
-    std::vector<int> depth(graphs.size(), 0);
-    for (size_t i = 0; i < graphs.size(); ++i) {
-      for (const Node& node : graphs[i].nodes) {
-        for (Index block : node.blocks) {
-          if (block <= i || around_[block] != kNone) return Break("a block stands in two places, or before its graph");
-          around_[block] = static_cast<Index>(i);
-          depth[block] = depth[i] + 1;
-          if (depth[block] > kDeepestBlock) return Break(fmt::format("blocks nest more than {} deep", kDeepestBlock));
-        }
+  // What no node has as a block.
+  void FindRoots() {
+    std::vector<bool> is_block(graphs.size());
+    for (const Graph& graph : graphs) {
+      for (const Node& node : graph.nodes) {
+        for (Index block : node.blocks) is_block[block] = true;
       }
     }
-    bool block_seen = false;
     for (size_t i = 0; i < graphs.size(); ++i) {
-      if (around_[i] != kNone) {
-        block_seen = true;
-      } else if (block_seen) {
-        return Break("a graph stands behind a block");
-      } else {
-        roots.push_back(static_cast<Index>(i));
-      }
+      if (is_block[i]) continue;
+      if (roots.size() != i) Break("a graph stands behind a block");
+      roots.push_back(static_cast<Index>(i));
     }
   }
 
-  void CheckSsa(const Graph& graph, bool is_block) {
-    std::unordered_set<std::string_view, TextHash> names;
-    for (const GraphValue& value : graph.values) {
-      if (!value.name.empty() && !names.insert(value.name).second) return Break("two values have one name");
-    }
-    std::vector<uint8_t> made(graph.values.size(), 0);
-    auto make = [&](Index value) {
-      bool fresh = made[value] == 0 && graph.values[value].tensor == kNone && !graph.values[value].name.empty();
-      made[value] = 1;
-      return fresh;
-    };
-    // In a block, what nothing in it makes comes from outside: that is settled once all nodes are known.
-    std::vector<uint8_t> inside(graph.values.size(), 0);
-    for (const Node& node : graph.nodes) {
-      for (const Argument& argument : node.outputs) {
-        for (Index value : argument.values) inside[value] = 1;
-      }
-    }
+  // There is no graph around a root: what it uses is made in it, or a weight.
+  void CheckClosed(const Graph& graph) {
+    std::vector<bool> made(graph.values.size());
     auto usable = [&](Index value) {
-      const GraphValue& row = graph.values[value];
-      return made[value] != 0 || row.name.empty() || row.tensor != kNone || (is_block && inside[value] == 0);
+      return made[value] || graph.values[value].name.empty() || graph.values[value].tensor != kNone;
+    };
+    auto make = [&](Index value) {
+      if (graph.values[value].tensor != kNone) Break("a graph makes a weight, or has it as an input");
+      made[value] = true;
     };
     for (Index value : graph.inputs) {
-      if (!make(value)) return Break("a graph has an input twice, or one that is a weight or has no name");
+      if (graph.values[value].name.empty()) Break("a graph has an input without a name");
+      make(value);
     }
-    names.clear();
     for (const Node& node : graph.nodes) {
-      if (!node.name.empty() && !names.insert(node.name).second) return Break("two nodes have one name");
       for (const Argument& argument : node.inputs) {
         for (Index value : argument.values) {
-          if (!usable(value)) return Break("a node uses a value before it is made");
+          if (!usable(value)) Break("a node uses a value before it is made");
         }
       }
       for (const Argument& argument : node.outputs) {
         for (Index value : argument.values) {
-          if (!graph.values[value].name.empty() && !make(value)) return Break("a value is made twice");
+          if (!graph.values[value].name.empty()) make(value);
         }
       }
     }
     for (Index value : graph.outputs) {
-      if (!usable(value)) return Break("a graph returns a value that nothing makes");
+      if (!usable(value)) Break("a graph returns a value that nothing makes");
     }
   }
 
@@ -166,7 +159,6 @@ class GraphReader {
   const proto::Model& reply_;
   const ModuleLookup& module_at_;
   const Model& model_;
-  std::vector<Index> around_;  // by graph: the one that it is a block of
 };
 
 }  // namespace
@@ -175,13 +167,18 @@ Status ReadGraphs(const proto::Model& reply, const ModuleLookup& module_at, Mode
   if (reply.graphs().empty()) return Ok();
   GraphReader reader(reply, module_at, builder.model());
   PTHVIEW_TRY(reader.Read());
-  if (!reader.broken.empty()) {
-    builder.Note(Severity::kWarning, "graph-invalid", "",
-                 fmt::format("the plug-in's graphs are left out: {}", reader.broken));
-    return Ok();
+  Model& model = builder.model();
+  model.graphs = std::move(reader.graphs);
+  model.graph_roots = std::move(reader.roots);
+  if (reader.broken.empty()) {
+    auto broken = CheckGraphs(model);
+    if (!broken) return Ok();
+    reader.broken = broken->text;
   }
-  builder.model().graphs = std::move(reader.graphs);
-  builder.model().graph_roots = std::move(reader.roots);
+  builder.Note(Severity::kWarning, "graph-invalid", "",
+               fmt::format("the plug-in's graphs are left out: {}", reader.broken));
+  model.graphs.clear();
+  model.graph_roots.clear();
   return Ok();
 }
 

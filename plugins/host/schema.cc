@@ -11,6 +11,10 @@ constexpr std::string_view kFailureCodes[] = {"UNSPECIFIED", "UNRECOGNIZED", "TR
                                               "CORRUPT",     "UNSUPPORTED",  "LIMIT"};
 constexpr std::string_view kPartKinds[] = {"OTHER", "MODEL", "EMA", "OPTIMIZER", "SCHEDULER"};
 constexpr std::string_view kTensorKinds[] = {"PARAMETER", "BUFFER", "CONSTANT", "STATE"};
+constexpr std::string_view kTypeKinds[] = {"UNKNOWN",      "TENSOR",    "NONE",   "BOOL",  "INT",      "FLOAT",
+                                           "COMPLEX",      "NUMBER",    "STRING", "DTYPE", "DEVICE",   "LAYOUT",
+                                           "MEMORYFORMAT", "GENERATOR", "LIST",   "TUPLE", "OPTIONAL", "DICT",
+                                           "UNION",        "CLASS",     "ANY"};
 constexpr std::string_view kSeverities[] = {"INFO", "WARNING", "ERROR", "DANGER"};
 
 constexpr FieldRow kProgressFields[] = {{"done", 1, kUint64}, {"total", 2, kUint64}};
@@ -40,8 +44,54 @@ constexpr FieldRow kTensorFields[] = {
 };
 constexpr MessageType kTensor{"Tensor", kTensorFields};
 
-constexpr FieldRow kAttributeFields[] = {{"name", 1, kString}, {"text", 2, kString}};
+constexpr FieldRow kComplexFields[] = {{"real", 1, kDouble}, {"imaginary", 2, kDouble}};
+constexpr MessageType kComplex{"Complex", kComplexFields};
+
+// Values hold values, and types hold types.
+extern const MessageType kAttributeValue;
+extern const MessageType kType;
+
+constexpr FieldRow kAttributeItemsFields[] = {{"items", 1, kMessage, kMany, &kAttributeValue}};
+constexpr MessageType kAttributeItems{"AttributeItems", kAttributeItemsFields};
+
+constexpr FieldRow kAttributeValueFields[] = {
+    {"flag", 1, kBool},
+    {"integer", 2, kInt64},
+    {"real", 3, kDouble},
+    {"complex", 4, kMessage, false, &kComplex},
+    {"string", 5, kString},
+    {"dtype", 6, kString},
+    {"device", 7, kString},
+    {"layout", 8, kString},
+    {"memory_format", 9, kString},
+    {"tensor", 10, kUint32},
+    {"graph", 11, kUint32},
+    {"value", 12, kUint32},
+    {"list", 13, kMessage, false, &kAttributeItems},
+    {"tuple", 14, kMessage, false, &kAttributeItems},
+    {"dict", 15, kMessage, false, &kAttributeItems},
+};
+constexpr MessageType kAttributeValue{"AttributeValue", kAttributeValueFields};
+
+constexpr FieldRow kAttributeFields[] = {{"name", 1, kString},
+                                         {"text", 2, kString},
+                                         {"value", 3, kMessage, false, &kAttributeValue},
+                                         {"position", 4, kUint32}};
 constexpr MessageType kAttribute{"Attribute", kAttributeFields};
+
+constexpr FieldRow kDimFields[] = {{"size", 1, kInt64}, {"symbol", 2, kString}};
+constexpr MessageType kDim{"Dim", kDimFields};
+
+constexpr FieldRow kTypeFields[] = {
+    {"kind", 1, kEnum, false, nullptr, kTypeKinds},
+    {"dtype", 2, kString},
+    {"ranked", 3, kBool},
+    {"dims", 4, kMessage, kMany, &kDim},
+    {"device", 5, kString},
+    {"name", 6, kString},
+    {"items", 7, kMessage, kMany, &kType},
+};
+constexpr MessageType kType{"Type", kTypeFields};
 
 constexpr FieldRow kModuleFields[] = {
     {"path", 1, kString},   {"class_name", 2, kString}, {"attributes", 3, kMessage, kMany, &kAttribute},
@@ -55,10 +105,11 @@ constexpr FieldRow kMetadataFields[] = {
 };
 constexpr MessageType kMetadata{"Metadata", kMetadataFields};
 
-constexpr FieldRow kValueFields[] = {{"name", 1, kString}, {"type", 2, kString}, {"tensor", 3, kUint32}};
+constexpr FieldRow kValueFields[] = {
+    {"name", 1, kString}, {"type", 2, kString}, {"tensor", 3, kUint32}, {"value_type", 4, kMessage, false, &kType}};
 constexpr MessageType kValue{"Value", kValueFields};
 
-constexpr FieldRow kArgumentFields[] = {{"name", 1, kString}, {"values", 2, kUint32, kMany}};
+constexpr FieldRow kArgumentFields[] = {{"name", 1, kString}, {"values", 2, kUint32, kMany}, {"position", 3, kUint32}};
 constexpr MessageType kArgument{"Argument", kArgumentFields};
 
 constexpr FieldRow kNodeFields[] = {
@@ -72,12 +123,26 @@ constexpr FieldRow kNodeFields[] = {
     {"attributes", 8, kMessage, kMany, &kAttribute},
     {"blocks", 9, kUint32, kMany},
     {"location", 10, kString},
+    {"source", 11, kString},
+    {"call", 12, kUint32},
 };
 constexpr MessageType kNode{"Node", kNodeFields};
 
+constexpr FieldRow kSymbolFields[] = {{"name", 1, kString}, {"low", 2, kInt64}, {"high", 3, kInt64}};
+constexpr MessageType kSymbol{"Symbol", kSymbolFields};
+
+constexpr FieldRow kMutationFields[] = {{"value", 1, kUint32}, {"tensor", 2, kUint32}, {"input", 3, kUint32}};
+constexpr MessageType kMutation{"Mutation", kMutationFields};
+
 constexpr FieldRow kGraphFields[] = {
-    {"name", 1, kString},          {"part", 2, kUint32},           {"values", 3, kMessage, kMany, &kValue},
-    {"inputs", 4, kUint32, kMany}, {"outputs", 5, kUint32, kMany}, {"nodes", 6, kMessage, kMany, &kNode},
+    {"name", 1, kString},
+    {"part", 2, kUint32},
+    {"values", 3, kMessage, kMany, &kValue},
+    {"inputs", 4, kUint32, kMany},
+    {"outputs", 5, kUint32, kMany},
+    {"nodes", 6, kMessage, kMany, &kNode},
+    {"symbols", 7, kMessage, kMany, &kSymbol},
+    {"mutations", 8, kMessage, kMany, &kMutation},
 };
 constexpr MessageType kGraph{"Graph", kGraphFields};
 
@@ -131,9 +196,10 @@ constexpr MessageType kMessageType{"Message", kMessageFields};
 
 namespace {
 
-constexpr const MessageType* kAll[] = {&kProgress, &kFailure,  &kPart,      &kBytes,    &kTensor,     &kAttribute,
-                                       &kModule,   &kMetadata, &kValue,     &kArgument, &kNode,       &kGraph,
-                                       &kFinding,  &kModel,    &kConverted, &kVerified, &kMessageType};
+constexpr const MessageType* kAll[] = {
+    &kComplex,  &kAttributeItems, &kAttributeValue, &kDim,     &kType,      &kSymbol,    &kMutation, &kProgress,
+    &kFailure,  &kPart,           &kBytes,          &kTensor,  &kAttribute, &kModule,    &kMetadata, &kValue,
+    &kArgument, &kNode,           &kGraph,          &kFinding, &kModel,     &kConverted, &kVerified, &kMessageType};
 
 }  // namespace
 

@@ -10,6 +10,7 @@
 #include "lib/analysis/statistics/packed_weight.h"
 #include "lib/analysis/statistics/statistics.h"
 #include "lib/analysis/structure/structure.h"
+#include "lib/model/graph_check.h"
 #include "lib/model/model.h"
 #include "lib/model/tensor_data.h"
 
@@ -63,9 +64,22 @@ inline size_t TouchTensor(const Model& model, const Tensor& tensor, int* reads) 
 
 inline size_t TouchGraph(const Model& model, const Graph& graph) {
   size_t sum = 0;
-  for (const GraphValue& value : graph.values) ExpectRow(value.tensor, model.tensors);
+  for (const GraphValue& value : graph.values) {
+    ExpectRow(value.tensor, model.tensors);
+    sum += Touch(value.name) + Touch(value.type) + Touch(TypeText(value.value_type));
+  }
+  for (const Mutation& mutation : graph.mutations) {
+    if (mutation.value >= graph.values.size()) std::abort();
+    ExpectRow(mutation.tensor, model.tensors);
+    ExpectRow(mutation.input, graph.values);
+  }
   for (const Node& node : graph.nodes) {
-    sum += Touch(node.name) + Touch(node.op);
+    sum += Touch(node.name) + Touch(node.op) + Touch(node.location) + Touch(node.source);
+    for (const Attribute& attribute : node.attributes) {
+      sum += Touch(attribute.text) + Touch(AttributeText(attribute.value));
+      // What is typed has a text.
+      if (attribute.value.typed() && !attribute.value.Is<std::string>() && attribute.text.empty()) std::abort();
+    }
     ExpectRow(node.module, model.modules);
     for (const Index block : node.blocks) {
       if (block >= model.graphs.size()) std::abort();
@@ -83,8 +97,10 @@ inline size_t TouchGraph(const Model& model, const Graph& graph) {
 }
 
 inline void WalkModel(Model& model) {
+  if (CheckGraphs(model)) std::abort();
   InferModules(model);
   InferGraphs(model);
+  if (CheckGraphs(model)) std::abort();
   size_t sum = 0;
   int reads = 50;
   for (const auto* tensors : {&model.tensors, &model.components}) {

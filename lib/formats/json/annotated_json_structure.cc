@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lib/formats/json/annotated_json_tables.h"
+#include "lib/model/graph_check.h"
 
 namespace pthview {
 namespace {
@@ -24,8 +25,11 @@ std::vector<Attribute> AnnotatedJsonTables::ReadAttributes(JsonRow& row) {
   std::vector<Attribute> attributes;
   for (const nlohmann::json& object : row.Array("attributes")) {
     JsonRow item(object, kWhat);
-    attributes.push_back({std::string(item.Text("name")), std::string(item.Text("text")),
-                          item.Named<Origin>("origin", kOrigins, OriginName)});
+    Attribute attribute{std::string(item.Text("name")), std::string(item.Text("text")),
+                        item.Named<Origin>("origin", kOrigins, OriginName)};
+    attribute.value = ReadTypedValue(item, object, "value");
+    attribute.position = item.RowOf("position", kNone);
+    attributes.push_back(std::move(attribute));
     if (!item.status()) row.Fail("attributes", "holds what is no attribute");
   }
   return attributes;
@@ -54,7 +58,7 @@ std::vector<Argument> AnnotatedJsonTables::ReadArguments(JsonRow& row, const cha
   for (const nlohmann::json& object : row.Array(key)) {
     JsonRow item(object, kWhat);
     arguments.push_back({std::string(item.Text("name")), item.Rows("values", graph.values.size()),
-                         item.RowOf("evidence", graph.evidence.size())});
+                         item.RowOf("evidence", graph.evidence.size()), item.RowOf("position", kNone)});
     if (!item.status()) row.Fail(key, "holds what is no argument");
   }
   return arguments;
@@ -71,7 +75,9 @@ void AnnotatedJsonTables::ReadNode(const nlohmann::json& object, const std::stri
             .inputs = ReadArguments(row, "inputs", graph),
             .outputs = ReadArguments(row, "outputs", graph),
             .blocks = row.Rows("blocks", kNone),
-            .location = std::string(row.Text("location"))};
+            .location = std::string(row.Text("location")),
+            .source = std::string(row.Text("source")),
+            .call = static_cast<uint32_t>(std::min<uint64_t>(row.Uint("call"), UINT32_MAX))};
   node.attributes = ReadAttributes(row);
   if (!row.status()) graph_row.Fail("nodes", row.status().error().message);
   graph.nodes.push_back(std::move(node));
@@ -84,8 +90,8 @@ void AnnotatedJsonTables::ReadGraph(JsonRow& row) {
   static const std::string kWhat = "a value";
   for (const nlohmann::json& object : row.Array("values")) {
     JsonRow item(object, kWhat);
-    graph.values.push_back(
-        {std::string(item.Text("name")), std::string(item.Text("type")), item.RowOf("tensor", model_.tensors.size())});
+    graph.values.push_back({std::string(item.Text("name")), std::string(item.Text("type")),
+                            item.RowOf("tensor", model_.tensors.size()), ReadType(item, object, "value_type")});
     if (!item.status()) row.Fail("values", "holds what is no value");
   }
   graph.inputs = row.Rows("inputs", graph.values.size());
@@ -100,6 +106,7 @@ void AnnotatedJsonTables::ReadGraph(JsonRow& row) {
   for (const nlohmann::json& object : row.Array("nodes")) {
     ReadNode(object, fmt::format("node {}", graph.nodes.size()), row, graph);
   }
+  ReadSymbols(row, graph);
   model_.graphs.push_back(std::move(graph));
 }
 
@@ -144,41 +151,8 @@ Status AnnotatedJsonTables::CheckModules() const {
 }
 
 Status AnnotatedJsonTables::CheckGraphs() const {
-  const std::vector<Graph>& graphs = model_.graphs;
-  std::vector<bool> used(graphs.size());
-  for (Index root : model_.graph_roots) {
-    if (used[root]) return Broken("graph_roots", root, "comes twice");
-    used[root] = true;
-  }
-  for (size_t i = 0; i < graphs.size(); ++i) {
-    const Graph& graph = graphs[i];
-    enum : uint8_t { kFree, kSeen, kDefined };  // kSeen: read before anything defines it
-    std::vector<uint8_t> state(graph.values.size(), kFree);
-    for (Index value : graph.inputs) {
-      if (state[value] != kFree) return Broken("graphs", i, "has an input twice");
-      state[value] = kDefined;
-    }
-    for (const Node& node : graph.nodes) {
-      for (const Argument& argument : node.inputs) {
-        for (Index value : argument.values) {
-          if (state[value] == kFree) state[value] = kSeen;
-        }
-      }
-      for (const Argument& argument : node.outputs) {
-        for (Index value : argument.values) {
-          if (state[value] != kFree) return Broken("graphs", i, "is not in SSA form and topological order");
-          state[value] = kDefined;
-        }
-      }
-      for (Index block : node.blocks) {
-        if (block >= graphs.size() || block <= i || used[block]) {
-          return Broken("graphs", i, "has a block that is no later graph, or that is used elsewhere");
-        }
-        used[block] = true;
-      }
-    }
-  }
-  return Ok();
+  auto broken = pthview::CheckGraphs(model_);
+  return broken ? Status(Broken("graphs", broken->graph, "cannot be: " + broken->text)) : Ok();
 }
 
 }  // namespace pthview

@@ -13,6 +13,11 @@
 
 namespace pthview {
 
+// annotated_json_types.cc: the member `key` of `object` as a typed value or type. What is none fails `row`, which reads
+// the same object.
+AttributeValue ReadTypedValue(JsonRow& row, const nlohmann::json& object, const char* key);
+ValueType ReadType(JsonRow& row, const nlohmann::json& object, const char* key);
+
 class AnnotatedJsonTables {
  public:
   explicit AnnotatedJsonTables(ModelBuilder& builder) : builder_(builder), model_(builder.model()) {}
@@ -38,6 +43,7 @@ class AnnotatedJsonTables {
   std::vector<Attribute> ReadAttributes(JsonRow& row);
   void ReadNode(const nlohmann::json& object, const std::string& what, JsonRow& graph_row, Graph& graph);
   std::vector<Argument> ReadArguments(JsonRow& row, const char* key, const Graph& graph);
+  void ReadSymbols(JsonRow& row, Graph& graph);
   Status CheckModules() const;
   Status CheckGraphs() const;
 

@@ -164,10 +164,15 @@ class ProgramReader {
                       fmt::format("graphs stand inside each other more than {} deep", kMaxNesting));
         return;
       }
+      auto index = static_cast<Index>(model_.graphs.size());  // before those inside it
+      model_.graphs.emplace_back();
       Graph block = ReadGraph(argument.value["graph"], scope.depth + 1);
       block.name = EscapeName(argument.value["name"].Text());
-      node.blocks.push_back(static_cast<Index>(model_.graphs.size()));
-      model_.graphs.push_back(std::move(block));
+      Attribute attribute = TypedAttribute(std::move(name), {GraphReference{index}});
+      attribute.text = block.name;
+      node.attributes.push_back(std::move(attribute));
+      node.blocks.push_back(index);
+      model_.graphs[index] = std::move(block);
       return;
     }
     std::vector<Index> values = Use(scope, argument);

@@ -124,6 +124,84 @@ TEST_F(JsonTest, WritesTheSourceOfAClassOnce) {
   EXPECT_THAT(later.error().message, HasSubstr("source_of"));
 }
 
+// A recorded graph with every kind of attribute and type.
+void AddTypedGraph(Model& model) {
+  Graph graph{.name = "forward", .part = 0};
+  ValueType tensor{.kind = TypeKind::kTensor, .dtype = DType::kFloat32, .device = "cuda:0"};
+  tensor.dims = {{Dim{2, ""}, Dim{-1, "s0 + 1"}, Dim{}}};
+  graph.values = {
+      {.name = "x", .type = TypeText(tensor), .value_type = tensor}, {.name = "y"}, {.name = "w", .tensor = 0}};
+  graph.values[1].value_type = {
+      .kind = TypeKind::kDict,
+      .items = {{.kind = TypeKind::kString}, {.kind = TypeKind::kClass, .name = "__torch__.A"}}};
+  graph.inputs = {0};
+  graph.outputs = {1};
+  Node node{.name = "n", .domain = "aten", .op = "f", .location = "a.py:3", .source = "y = f(x)", .call = 2};
+  node.inputs = {{.name = "self", .values = {0, 2}, .position = 0}};
+  node.outputs = {{.name = "", .values = {1}}};
+  node.blocks = {static_cast<Index>(model.graphs.size() + 1)};
+  const std::vector<AttributeValue> values = {{NoneValue{}},
+                                              {true},
+                                              {int64_t{-9007199254740993}},
+                                              {0.1},
+                                              {std::numeric_limits<double>::infinity()},
+                                              {std::complex<double>(1, -2)},
+                                              {std::string("zeros")},
+                                              {DType::kBFloat16},
+                                              {DeviceValue{"cuda:1"}},
+                                              {LayoutValue{"strided"}},
+                                              {MemoryFormatValue{"channels_last"}},
+                                              {TensorValue{0}},
+                                              {TensorValue{}},
+                                              {GraphReference{node.blocks[0]}},
+                                              {ListValue{{{int64_t{1}}, {ValueReference{0}}}, false}},
+                                              {ListValue{{}, true}},
+                                              {DictValue{{{std::string("k")}, {ListValue{{{1.5}}, false}}}}}};
+  for (size_t i = 0; i < values.size(); ++i) {
+    node.attributes.push_back(TypedAttribute("a" + std::to_string(i), values[i], static_cast<Index>(i + 1)));
+  }
+  graph.nodes = {node};
+  graph.symbols = {{"s0", 2, std::nullopt}, {"u0", std::nullopt, INT64_MAX}};
+  graph.mutations = {{1, 0, kNone}, {1, kNone, 0}};
+  model.graph_roots.push_back(static_cast<Index>(model.graphs.size()));
+  model.graphs.push_back(graph);
+  model.graphs.push_back({.name = "body", .part = 0});
+}
+
+TEST_F(JsonTest, TypedAttributesAndTypesReadBack) {
+  AddFloats("weight", {2});
+  AddTypedGraph(model());
+  std::string first = Written();
+  Model again = Opened(folder_ / "out");
+  ASSERT_EQ(again.graphs.size(), 2U);
+  const Graph& was = model().graphs[0];
+  const Graph& is = again.graphs[0];
+  for (size_t i = 0; i < was.nodes[0].attributes.size(); ++i) {
+    EXPECT_EQ(is.nodes[0].attributes[i].value, was.nodes[0].attributes[i].value) << i;
+    EXPECT_EQ(is.nodes[0].attributes[i].text, was.nodes[0].attributes[i].text);
+    EXPECT_EQ(is.nodes[0].attributes[i].position, i + 1);
+  }
+  EXPECT_EQ(is.values[0].value_type, was.values[0].value_type);
+  EXPECT_EQ(is.values[1].value_type, was.values[1].value_type);
+  EXPECT_EQ(is.nodes[0].source, "y = f(x)");
+  EXPECT_EQ(is.nodes[0].call, 2U);
+  EXPECT_EQ(is.nodes[0].inputs[0].position, 0U);
+  EXPECT_EQ(is.symbols[0].low, 2);
+  EXPECT_EQ(is.symbols[1].high, INT64_MAX);
+  EXPECT_EQ(is.mutations[0].tensor, 0U);
+  EXPECT_EQ(is.mutations[1].input, 0U);
+  for (const auto& [from, to] : {std::pair{"\"kind\":\"int\"", "\"kind\":\"integer\""},
+                                 {"\"kind\":\"dict\"", "\"kind\":\"dictionary\""},
+                                 {"\"value\":\"bfloat16\"", "\"value\":\"float15\""},
+                                 {"\"dims\":[2", "\"dims\":[-2"},
+                                 {"\"blocks\":[1]", "\"blocks\":[0]"},
+                                 {"\"inputs\":[0]", "\"inputs\":[0,0]"}}) {
+    auto changed = OpenChanged(first, from, to);
+    ASSERT_FALSE(changed) << from;
+    EXPECT_EQ(changed.error().code, ErrorCode::kCorrupt);
+  }
+}
+
 TEST_F(JsonTest, Base64OfEveryLength) {
   for (size_t length : {1, 2, 3, 4, 5, 1 << 20}) {
     std::vector<uint8_t> values(length);

@@ -42,8 +42,12 @@ Model Small(std::string_view name, float value) {
   graph.values = {{"w", "", 0}};
   Node node;
   node.module = 1;
+  node.attributes = {TypedAttribute("w", {ListValue{{{TensorValue{0}}, {int64_t{5}}}, false}}),
+                     TypedAttribute("body", {GraphReference{1}})};
+  node.blocks = {1};
   graph.nodes = {node};
-  model.graphs = {graph};
+  graph.mutations = {{.value = 0, .tensor = 0}};
+  model.graphs = {graph, Graph{.part = 0}};
   model.graph_roots = {0};
   builder.Note(Severity::kInfo, "odd", "fc", "odd");
   return std::move(builder).Finish();
@@ -77,10 +81,14 @@ TEST(Merge, MovesEveryIndexAlong) {
   EXPECT_THAT(model.modules[2].children, testing::ElementsAre(3));
   EXPECT_EQ(model.modules[3].parent, 2u);
   EXPECT_THAT(model.modules[3].tensors, testing::ElementsAre(2));
-  EXPECT_THAT(model.graph_roots, testing::ElementsAre(0, 1));
-  EXPECT_EQ(model.graphs[1].part, 1u);
-  EXPECT_EQ(model.graphs[1].values[0].tensor, 2u);
-  EXPECT_EQ(model.graphs[1].nodes[0].module, 3u);
+  EXPECT_THAT(model.graph_roots, testing::ElementsAre(0, 2));
+  EXPECT_EQ(model.graphs[2].part, 1u);
+  EXPECT_EQ(model.graphs[2].values[0].tensor, 2u);
+  EXPECT_EQ(model.graphs[2].mutations[0].tensor, 2u);
+  const Node& node = model.graphs[2].nodes[0];
+  EXPECT_EQ(node.module, 3u);
+  EXPECT_EQ(node.attributes[0].value.Get<ListValue>()->items[0], AttributeValue{TensorValue{2}});
+  EXPECT_EQ(node.attributes[1].value, AttributeValue{GraphReference{3}});
   EXPECT_EQ(model.findings.size(), 2u);
 }
 

@@ -113,6 +113,55 @@ TEST(Reply, GraphWithBlock) {
   EXPECT_THAT(model->graphs[0].nodes[0].blocks, ElementsAre(1));
 }
 
+TEST(Reply, TypedAttributesAndTypes) {
+  auto model = Read(R"({"tensors": [{"name": "w"}], "graphs": [{"name": "main", "inputs": [0], "outputs": [1],
+      "values": [{"name": "x", "valueType": {"kind": "TENSOR", "dtype": "float32", "ranked": true,
+                  "dims": [{"size": "2"}, {"symbol": "s0"}, {}]}},
+                 {"name": "y", "valueType": {"kind": "LIST", "items": [{"kind": "CLASS", "name": "__torch__.A"}]}}],
+      "symbols": [{"name": "s0", "low": 2}], "mutations": [{"value": 1, "input": 0}],
+      "nodes": [{"op": "f", "source": "y = x.f", "call": 1, "inputs": [{"name": "self", "values": [0], "position": 0}],
+        "outputs": [{"values": [1]}], "attributes": [
+          {"name": "none", "value": {}}, {"name": "flag", "value": {"flag": false}},
+          {"name": "size", "value": {"list": {"items": [{"integer": 3}, {"value": 0}]}}, "position": 2},
+          {"name": "alpha", "text": "two", "value": {"real": 2}}, {"name": "dtype", "value": {"dtype": "bfloat16"}},
+          {"name": "w", "text": "w", "value": {"tensor": 0}}, {"name": "j", "value": {"complex": {"imaginary": 1}}},
+          {"name": "text"}]}]
+}]
+})");
+  ASSERT_TRUE(model) << model.error().message;
+ASSERT_EQ(model->graphs.size(), 1U) << model->findings.at(0).text;
+const Graph& graph = model->graphs[0];
+EXPECT_EQ(graph.values[0].type, "float32[2, s0, ?]");
+EXPECT_EQ(graph.values[0].value_type.dims->at(0).size, 2);
+EXPECT_EQ(graph.values[1].type, "List[__torch__.A]");
+EXPECT_EQ(graph.symbols.at(0).low, 2);
+EXPECT_EQ(graph.symbols.at(0).high, std::nullopt);
+EXPECT_EQ(graph.mutations.at(0).input, 0U);
+const Node& node = graph.nodes[0];
+EXPECT_EQ(node.source, "y = x.f");
+EXPECT_EQ(node.call, 1U);
+EXPECT_EQ(node.inputs[0].position, 0U);
+EXPECT_EQ(node.attributes.at(2).position, 2U);
+std::vector<std::string> texts;
+for (const Attribute& attribute : node.attributes) texts.push_back(attribute.text);
+EXPECT_THAT(texts, ElementsAre("None", "False", "[3, <value>]", "two", "torch.bfloat16", "w", "(0+1j)", ""));
+EXPECT_EQ(node.attributes[3].value.Float(), 2.0);
+EXPECT_TRUE(node.attributes[5].value.Is<TensorValue>());
+EXPECT_FALSE(node.attributes[7].value.typed());
+}
+
+TEST(Reply, RefusesWhatNestsTooDeeply) {
+  for (int deep : {10, 40, 500}) {
+    std::string value = R"({"integer": 1})";
+    for (int i = 0; i < deep; ++i) value = R"({"list": {"items": [)" + value + "]}}";
+    std::string graph = R"({"graphs": [{"nodes": [{"attributes": [{"name": "a", "value": )" + value + "}]}]}]}";
+    std::string line = R"({"protocol": 1, "model": )" + graph + "}";
+    auto message = DecodeMessage(Encoding::kJson, line);
+    bool ok = message && ModelFromReply(message->model(), {}, {});
+    EXPECT_EQ(ok, deep == 10) << deep;
+  }
+}
+
 TEST(Reply, GraphsThatBreakARuleAreLeftOut) {
   constexpr const char* kBad[] = {
       // used before it is made (a cycle)
