@@ -3,15 +3,11 @@
 #include <algorithm>
 
 namespace pthview {
-namespace {
-
 std::string WithThousands(uint64_t value) {
   std::string text = std::to_string(value);
   for (size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, 1, ',');
   return text;
 }
-
-}  // namespace
 
 const char* SeverityName(Severity severity) {
   switch (severity) {

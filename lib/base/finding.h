@@ -13,6 +13,9 @@ enum class Severity : uint8_t { kInfo, kWarning, kError, kDanger };
 
 const char* SeverityName(Severity severity);  // "info", "warning", "error", "danger"
 
+// "4,900": how numbers stand in the texts of findings.
+std::string WithThousands(uint64_t value);
+
 struct Finding {
   Severity severity = Severity::kInfo;
   std::string code;   // stable, lower case with hyphens: "storage-missing", "prefix", "unknown-class"

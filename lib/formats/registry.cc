@@ -12,6 +12,7 @@
 #include "lib/formats/formats_list.h"
 #include "lib/formats/torch/optimizer_names.h"
 #include "lib/formats/unrecognized.h"
+#include "lib/model/tied.h"
 
 namespace pthview {
 namespace {
@@ -77,6 +78,7 @@ Result<Model> OpenContextOf(OpenContext context, const OpenOptions& options) {
   if (!model) return std::move(model).error().In(path);
   model->file = path;
   model->format = best->name;
+  if (outermost && best != &kAnnotatedJson) NoteUnusedBytes(*model);
   if (outermost && options.structure) NameOptimizerStates(*model);
   return model;
 }

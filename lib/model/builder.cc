@@ -9,6 +9,7 @@
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
 #include "lib/model/graph_check.h"
+#include "lib/model/tied.h"
 
 namespace pthview {
 namespace {
@@ -174,6 +175,10 @@ Tensor ModelBuilder::Check(const TensorDraft& draft, std::string_view where) {
   }
   auto end = BytesFor(draft.dtype, extent->end);
   if (!end) return reject("tensor-overflow", "its last byte does not fit 64 bits", DataState::kOutOfBounds);
+  if (draft.storage != kNone && model_.storages[draft.storage].left_out) {
+    tensor.data = DataState::kMissing;
+    return tensor;
+  }
   if (draft.storage == kNone || model_.storages[draft.storage].source == kNone) {
     return reject("tensor-missing", "its storage is not in the file, or cannot be read", DataState::kMissing);
   }
@@ -225,6 +230,7 @@ Model ModelBuilder::Finish() && {
     model_.graph_roots.clear();
   }
   model_.findings = std::move(findings_).Take();
+  TieTensors(model_);
   return std::move(model_);
 }
 

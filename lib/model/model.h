@@ -26,9 +26,10 @@ namespace pthview {
 
 // Where bytes of tensors are. Several tensors may share one (tied weights, views).
 struct Storage {
-  Index source = kNone;  // into Model::sources; kNone when there are no bytes
-  uint64_t offset = 0;   // of the first byte in the source
-  uint64_t nbytes = 0;   // bytes really there
+  Index source = kNone;   // into Model::sources; kNone when there are no bytes
+  uint64_t offset = 0;    // of the first byte in the source
+  uint64_t nbytes = 0;    // bytes really there
+  bool left_out = false;  // by its writer, on purpose: that tensors over it have no data is no error
   DType dtype = DType::kUnknown;
   std::string_view key;     // "0", a memory address, ... as the file names it
   std::string_view record;  // "archive/data/0"; empty in legacy files
@@ -76,6 +77,8 @@ struct Tensor {
   Index storage = kNone;          // into Model::storages
   Index part = kNone;             // into Model::parts
   Index same_as = kNone;          // an earlier tensor of Model::tensors that is the same Python object
+  Index tied = kNone;             // the first tensor of Model::tensors that is this view of the same bytes: itself when
+                                  // it is the first of several, kNone when it is alone (tied.h)
   Index quantization = kNone;     // into Model::quantizations
   Index first_component = kNone;  // into Model::component_rows; component_count rows from there
   uint32_t component_count = 0;

@@ -11,6 +11,7 @@
 #include "lib/base/ascii.h"
 #include "lib/base/escape.h"
 #include "lib/base/threads.h"
+#include "lib/model/tied.h"
 
 namespace pthview {
 namespace {
@@ -125,26 +126,9 @@ std::string_view GradOf(const Tensor& tensor) {
   return !tensor.requires_grad ? "-" : *tensor.requires_grad ? "True" : "False";
 }
 
-struct Totals {
-  uint64_t parameters = 0;
-  uint64_t bytes = 0;
-};
-
-Totals TotalsOf(const Model& model, const Selection& selection) {
-  Totals totals;
-  std::vector<bool> counted(model.storages.size(), false);
-  for (Index i : selection.tensors) {
-    const Tensor& tensor = model.tensors[i];
-    if (tensor.same_as != kNone) continue;
-    if (tensor.storage != kNone && model.storages[tensor.storage].source != kNone) {
-      // A storage under many views counts once, whole.
-      if (!counted[tensor.storage]) totals.bytes += model.storages[tensor.storage].nbytes;
-      counted[tensor.storage] = true;
-    } else {
-      totals.bytes += tensor.nbytes();
-    }
-    if (tensor.kind == TensorKind::kParameter) totals.parameters += static_cast<uint64_t>(tensor.numel);
-  }
+TensorCount TotalsOf(const Model& model, const Selection& selection) {
+  TensorCount totals;
+  for (Index i : selection.tensors) totals.Add(model, model.tensors[i]);
   return totals;
 }
 
@@ -159,7 +143,7 @@ void Widen(Widths& widths, const Model& model, const Selection& selection, size_
                 .dtype = DTypeName(tensor.dtype).size(),
                 .shape = ShapeWidth(tensor.shape),
                 .numel = DigitsWithCommas(static_cast<uint64_t>(tensor.numel)),
-                .bytes = DigitsWithCommas(tensor.nbytes()),
+                .bytes = DigitsWithCommas(StoredBytes(model, tensor)),
                 .device = width(tensor.device)});
 }
 
@@ -179,7 +163,7 @@ void PutRow(Line& line, const Widths& widths, const Model& model, const Selectio
   line.Shape(tensor.shape, widths.shape + 2);
   line.Number(static_cast<uint64_t>(tensor.numel), widths.numel);
   line.Spaces(2);
-  line.Number(tensor.nbytes(), widths.bytes);
+  line.Number(StoredBytes(model, tensor), widths.bytes);
   line.Spaces(2);
   line.Left(KindName(tensor.kind), 11);
   std::string_view device = DeviceOf(tensor);
@@ -192,8 +176,8 @@ void PutRow(Line& line, const Widths& widths, const Model& model, const Selectio
   if (!hashes.empty()) line.Text("  " + (hashes[i].empty() ? std::string("-") : hashes[i]));
   if (tensor.layout != Layout::kDense) line.Text(fmt::format("  {}", LayoutName(tensor.layout)));
   if (tensor.data != DataState::kPresent) line.Text(fmt::format("  data: {}", DataStateName(tensor.data)));
-  if (tensor.same_as != kNone) {  // many may be the same as one whose name is long
-    const std::string_view path = model.tensors[tensor.same_as].path;
+  if (tensor.tied != kNone && tensor.tied != selection.tensors[i]) {  // many may be tied to one whose name is long
+    const std::string_view path = model.tensors[tensor.tied].path;
     line.Text("  same as " + EscapeForTerminal(path.substr(0, kWidestColumn)) +
               (path.size() > kWidestColumn ? "..." : ""));
   }
@@ -215,7 +199,7 @@ void PrintTensorTable(Output& out, const Style& style, const Model& model, const
                       std::span<const size_t> order, std::span<const std::string> hashes) {
   const size_t count = selection.tensors.size();
   std::vector<Widths> parts((count + kRowsAtOnce - 1) / kRowsAtOnce);
-  Totals totals;
+  TensorCount totals;
   ParallelFor(parts.size() + 1, [&](size_t which) {
     if (which == parts.size()) {
       totals = TotalsOf(model, selection);
@@ -247,8 +231,8 @@ void PrintTensorTable(Output& out, const Style& style, const Model& model, const
     begin += rows.size();
   }
   out << style.Bold(fmt::format("{} tensor{}, {} parameters, {}", WithCommas(selection.tensors.size()),
-                                selection.tensors.size() == 1 ? "" : "s", WithCommas(totals.parameters),
-                                BytesText(totals.bytes)))
+                                selection.tensors.size() == 1 ? "" : "s", WithCommas(totals.parameters()),
+                                BytesText(totals.StorageBytes(model))))
       << "\n";
 }
 

@@ -16,14 +16,15 @@
 namespace pthview {
 namespace {
 
-// Parameters in each module and all below it. Children come after their parents in the table.
+// Parameters in each module and all below it, tied ones at the first of their names. Children come after their parents
+// in the table.
 std::vector<uint64_t> ParametersBelow(const Model& model) {
   std::vector<uint64_t> counts(model.modules.size(), 0);
   for (size_t i = model.modules.size(); i-- > 0;) {
     const Module& module = model.modules[i];
     for (Index t : module.tensors) {
       const Tensor& tensor = model.tensors[t];
-      if (tensor.kind == TensorKind::kParameter && tensor.same_as == kNone)
+      if (tensor.kind == TensorKind::kParameter && (tensor.tied == kNone || tensor.tied == t))
         counts[i] += static_cast<uint64_t>(tensor.numel);
     }
     if (module.parent != kNone) counts[module.parent] += counts[i];
