@@ -29,10 +29,12 @@ std::optional<OnnxElements> ElementsFor(const Tensor& tensor) {
   } else if (info.kind == DTypeClass::kBits) {
     elements.type = CodesFor(tensor.dtype);
     elements.change = "as the integers that hold their bits";
-  } else if (tensor.dtype == DType::kComplex32) {
-    elements.type = TensorProto::FLOAT16;
+  } else if (tensor.dtype == DType::kComplex32 || tensor.dtype == DType::kBComplex32) {
+    const bool half = tensor.dtype == DType::kComplex32;
+    elements.type = half ? TensorProto::FLOAT16 : TensorProto::BFLOAT16;
     elements.dims.push_back(2);
-    elements.change = "as pairs of float16, in a last dimension of 2";
+    elements.change =
+        half ? "as pairs of float16, in a last dimension of 2" : "as pairs of bfloat16, in a last dimension of 2";
   } else if (tensor.dtype == DType::kFloat4E2M1FNx2) {
     if (elements.dims.empty() || elements.dims.back() > INT64_MAX / 2) {
       elements.type = TensorProto::UINT8;

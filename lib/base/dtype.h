@@ -1,5 +1,6 @@
 // Element types, as torch names them (without `torch.`), with their sizes and how to decode one element.
-// Source: c10/core/ScalarType.h and torch/storage.py.
+// Source: c10/core/ScalarType.h and torch/storage.py. This table is the only one: every reader looks its names and
+// numbers up in it.
 #pragma once
 
 #include <cstddef>
@@ -29,6 +30,7 @@ enum class DType : uint8_t {
   kComplex32,
   kComplex64,
   kComplex128,
+  kBComplex32,  // two bfloat16; torch 2.14 and later
   kFloat8E4M3FN,
   kFloat8E5M2,
   kFloat8E4M3FNUZ,
@@ -70,10 +72,12 @@ struct DTypeInfo {
   uint8_t item_size;       // bytes of one storage item
   uint8_t items_per_byte;  // >1 for types where several elements share a byte; else 1
   DTypeClass kind;
-  std::string_view storage_class;  // "FloatStorage"; empty when the type has none
-  std::string_view safetensors;    // "F32"; empty when safetensors cannot hold it
-  int8_t onnx;                     // TensorProto.DataType, 0 when ONNX has none
-  std::string_view numpy;          // "<f4" for .npy style descriptors; empty when NumPy has none
+  std::string_view c10;          // "Float": torch's name in C++, of FloatStorage and FloatTensor
+  int8_t c10_code;               // its number there; -1 when it has none
+  int8_t export_code;            // torch.export's number, 0 when it has none
+  std::string_view safetensors;  // "F32"; empty when safetensors cannot hold it
+  int8_t onnx;                   // TensorProto.DataType, 0 when ONNX has none
+  std::string_view numpy;        // "<f4" for .npy style descriptors; empty when NumPy has none
 };
 
 const DTypeInfo& Info(DType dtype);
@@ -81,8 +85,14 @@ inline std::string_view DTypeName(DType dtype) { return Info(dtype).name; }
 
 // By torch name ("float32", also aliases "float", "half", "double", "long", "int", "short", "cfloat", ...).
 std::optional<DType> DTypeFromName(std::string_view name);
-// By storage class ("FloatStorage", "HalfTensor"'s "HalfStorage"); UntypedStorage is uint8.
+// By storage class ("FloatStorage", "HalfTensor"'s "HalfStorage"); UntypedStorage is uint8. Also those that only
+// TorchScript's pickler writes, as "Float8_e5m2Storage".
 std::optional<DType> DTypeFromStorageClass(std::string_view name);
+// By NumPy's code without a byte order: "f4".
+std::optional<DType> DTypeFromNumpy(std::string_view code);
+// By the numbers that mobile files (c10::ScalarType) and torch.export's JSON hold; kUnknown for others.
+DType DTypeFromC10(int64_t code);
+DType DTypeFromExport(int64_t code);
 std::optional<DType> DTypeFromSafetensors(std::string_view name);
 std::optional<DType> DTypeFromOnnx(int code);
 

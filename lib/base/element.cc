@@ -169,6 +169,12 @@ void DecodeToDouble(DType dtype, const std::byte* bytes, size_t count, double* o
                             static_cast<double>(WidenHalf(LoadLittle<uint16_t>(bytes + 4 * i + 2))));
       }
       return;
+    case DType::kBComplex32:
+      for (size_t i = 0; i < count; ++i) {
+        out[i] = std::hypot(static_cast<double>(WidenBFloat16(LoadLittle<uint16_t>(bytes + 4 * i))),
+                            static_cast<double>(WidenBFloat16(LoadLittle<uint16_t>(bytes + 4 * i + 2))));
+      }
+      return;
     case DType::kComplex64: return AbsoluteValues<float>(bytes, count, out);
     case DType::kComplex128: return AbsoluteValues<double>(bytes, count, out);
     case DType::kFloat8E4M3FN:

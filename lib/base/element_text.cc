@@ -132,6 +132,7 @@ void AppendElement(std::string& out, DType dtype, const std::byte* at, size_t in
     case DType::kFloat32: return AppendShortest(out, LoadLittle<float>(at));
     case DType::kFloat64: return AppendShortest(out, LoadLittle<double>(at));
     case DType::kComplex32: return AppendComplex(out, DType::kFloat16, at, 2);
+    case DType::kBComplex32: return AppendComplex(out, DType::kBFloat16, at, 2);
     case DType::kComplex64: return AppendComplex(out, DType::kFloat32, at, 4);
     case DType::kComplex128: return AppendComplex(out, DType::kFloat64, at, 8);
     case DType::kFloat8E4M3FN:

@@ -12,7 +12,8 @@ const MISSING = ['', 'The file does not hold the bytes of this tensor.', 'This t
 
 // torch's dtype names to the ones that Netron prints values for.
 const DTYPES = new Map([
-    ['bool', 'boolean'], ['complex32', 'complex<float32>'], ['complex64', 'complex<float32>'],
+    ['bool', 'boolean'], ['complex32', 'complex<float32>'], ['bcomplex32', 'complex<float32>'],
+    ['complex64', 'complex<float32>'],
     ['complex128', 'complex<float64>'], ['quint4x2', 'uint4'], ['quint2x4', 'uint2']
 ]);
 

@@ -41,7 +41,15 @@ CLASSES = {  # storage class without `Storage` -> (dtype, bytes an element)
     "QUInt8": ("quint8", 1),
     "QInt32": ("qint32", 4),
     "QUInt4x2": ("quint4x2", 1),
-    "QUInt2x4": ("quint2x4", 1)
+    "QUInt2x4": ("quint2x4", 1),
+    # Names that only TorchScript's pickler writes: those of C++.
+    "UInt16": ("uint16", 2),
+    "UInt32": ("uint32", 4),
+    "UInt64": ("uint64", 8),
+    "ComplexHalf": ("complex32", 4),
+    "Float4_e2m1fn_x2": ("float4_e2m1fn_x2", 1)
+} | {
+    f"Float8_{kind}": (f"float8_{kind}", 1) for kind in ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu")
 }
 PACKED = ("quint4x2", "quint2x4")  # several elements a byte: listed, not hashed
 WIDTHS = {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "lib/formats/common/torch_enums.h"
+#include "lib/base/dtype.h"
 #include "lib/formats/script/mobile_schema.h"
 
 namespace pthview {

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "lib/formats/common/torch_enums.h"
+#include "lib/base/dtype.h"
 
 namespace pthview {
 namespace {

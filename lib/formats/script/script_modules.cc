@@ -87,7 +87,11 @@ void TellKind(const ScriptClass& script_class, const Module& module, Tensor& ten
     name.remove_prefix(module.path.size());
     if (name[0] == '.') name.remove_prefix(1);
   }
-  if (name.find_first_of(".[") != std::string_view::npos) return;
+  if (name.find_first_of(".[") != std::string_view::npos) {
+    // A list of what the module has under names of its own (_flat_weights of an LSTM) is not in its state_dict().
+    if (tensor.same_as != kNone) tensor.persistent = false;
+    return;
+  }
   if (Contains(script_class.parameters, name)) {
     tensor.kind = TensorKind::kParameter;
   } else if (Contains(script_class.buffers, name)) {

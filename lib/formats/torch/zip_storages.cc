@@ -63,6 +63,7 @@ Index ZipStorages::Of(const ZipRecord& record, const StorageId& id, std::string_
   storage.record = builder_.arena().Copy(record.name);
   if (record.size == 0 && id.numel > 0) {
     // torch.save under skip_data, and the inputs that torch.jit.trace keeps: all but the bytes.
+    storage.left_out = folder_ != "data/" && folder_ != "constants/";
     builder_.Note(Severity::kInfo, "storage-empty", storage.record, "its writer left the data out");
     return known = builder_.AddStorage(storage);
   }

@@ -1,6 +1,7 @@
 #include "lib/base/dtype.h"
 
 #include <set>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -31,8 +32,8 @@ TEST(DType, EveryNameLeadsBackToItsRow) {
     EXPECT_TRUE(names.insert(info.name).second) << info.name;
     EXPECT_EQ(DTypeFromName(info.name), info.dtype);
     EXPECT_GT(info.item_size, 0) << info.name;
-    if (!info.storage_class.empty()) {
-      EXPECT_EQ(DTypeFromStorageClass(info.storage_class), info.dtype);
+    if (!info.c10.empty()) {
+      EXPECT_EQ(DTypeFromStorageClass(std::string(info.c10) + "Storage"), info.dtype);
     }
     if (!info.safetensors.empty()) {
       EXPECT_EQ(DTypeFromSafetensors(info.safetensors), info.dtype);
@@ -52,6 +53,27 @@ TEST(DType, StorageClasses) {
   EXPECT_EQ(DTypeFromStorageClass("UntypedStorage"), DType::kUint8);
   EXPECT_EQ(DTypeFromStorageClass("FloatTensor"), std::nullopt);
   EXPECT_EQ(DTypeFromStorageClass(""), std::nullopt);
+}
+
+TEST(DType, NamesAndNumbersOfCxxAndOfExport) {
+  // The names that TorchScript's pickler makes storage classes of, and the numbers in mobile files.
+  EXPECT_EQ(DTypeFromStorageClass("Float8_e5m2Storage"), DType::kFloat8E5M2);
+  EXPECT_EQ(DTypeFromStorageClass("UInt16Storage"), DType::kUint16);
+  EXPECT_EQ(DTypeFromStorageClass("ComplexHalfStorage"), DType::kComplex32);
+  EXPECT_EQ(DTypeFromStorageClass("BComplex32Storage"), DType::kBComplex32);
+  EXPECT_EQ(DTypeFromStorageClass("Storage"), std::nullopt);
+  EXPECT_EQ(DTypeFromC10(0), DType::kUint8);
+  EXPECT_EQ(DTypeFromC10(15), DType::kBFloat16);
+  EXPECT_EQ(DTypeFromC10(46), DType::kBComplex32);
+  EXPECT_EQ(DTypeFromC10(-1), DType::kUnknown);
+  EXPECT_EQ(DTypeFromC10(47), DType::kUnknown);
+  EXPECT_EQ(DTypeFromExport(0), DType::kUnknown);
+  EXPECT_EQ(DTypeFromExport(7), DType::kFloat32);
+  EXPECT_EQ(DTypeFromExport(33), DType::kFloat8E8M0FNU);
+  EXPECT_EQ(DTypeFromNumpy("c16"), DType::kComplex128);
+  EXPECT_EQ(DTypeFromNumpy("i1"), DType::kInt8) << "not qint8";
+  // Each number once.
+  for (int64_t code = 0; code < 47; ++code) EXPECT_EQ(Info(DTypeFromC10(code)).c10_code, code);
 }
 
 TEST(DType, SafetensorsAndOnnx) {

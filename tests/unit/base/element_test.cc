@@ -100,6 +100,7 @@ TEST(Element, DecodesEveryClass) {
   EXPECT_EQ(Decode(DType::kFloat32, Bytes<float>({0.5, -3}), 2), (Doubles{0.5, -3}));
   EXPECT_EQ(Decode(DType::kFloat64, Bytes<double>({1e300}), 1), (Doubles{1e300}));
   EXPECT_EQ(Decode(DType::kComplex32, Bytes<uint16_t>({0x4200, 0x4400}), 1), (Doubles{5}));
+  EXPECT_EQ(Decode(DType::kBComplex32, Bytes<uint16_t>({0x4040, 0x4080}), 1), (Doubles{5}));
   EXPECT_EQ(Decode(DType::kComplex64, Bytes<float>({3, -4}), 1), (Doubles{5}));
   EXPECT_EQ(Decode(DType::kComplex128, Bytes<double>({6, 8}), 1), (Doubles{10}));
   EXPECT_EQ(Decode(DType::kFloat8E5M2, Bytes<uint8_t>({0x3C}), 1), (Doubles{1}));
@@ -159,6 +160,7 @@ TEST(Element, PrintsLikePython) {
   EXPECT_EQ(Text<float>(DType::kComplex64, {1, 2}), "(1+2j)");
   EXPECT_EQ(Text<double>(DType::kComplex128, {0.5, -0.0}), "(0.5-0j)");
   EXPECT_EQ(Text<uint16_t>(DType::kComplex32, {0x3C00, 0xBC00}), "(1-1j)");
+  EXPECT_EQ(Text<uint16_t>(DType::kBComplex32, {0x3F80, 0xBFC0}), "(1-1.5j)");
   EXPECT_EQ(Text<float>(DType::kComplex64, {std::nanf(""), HUGE_VALF}), "(nan+infj)");
   EXPECT_EQ(Text<uint8_t>(DType::kQUInt4x2, {0x5A}, 0), "10");
   EXPECT_EQ(Text<uint8_t>(DType::kQUInt4x2, {0x5A}, 1), "5");
