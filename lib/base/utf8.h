@@ -1,8 +1,9 @@
-// Decoding UTF-8 that may be anything.
+// Decoding UTF-8 that may be anything, and writing it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace pthview {
@@ -33,6 +34,24 @@ inline CodePoint DecodeUtf8(std::string_view text, size_t at) {
     if (value >= 0x10000 && value < 0x110000) return {value, 4, true};
   }
   return {first, 1, false};
+}
+
+// Appends a code point of at most 0x10FFFF; surrogates in the same way, as DecodeUtf8 reads them.
+inline void AppendUtf8(std::string& out, char32_t point) {
+  auto put = [&out](char32_t byte) { out += static_cast<char>(byte); };
+  if (point < 0x80) return put(point);
+  if (point < 0x800) {
+    put(0xC0 | point >> 6);
+  } else {
+    if (point < 0x10000) {
+      put(0xE0 | point >> 12);
+    } else {
+      put(0xF0 | point >> 18);
+      put(0x80 | (point >> 12 & 0x3F));
+    }
+    put(0x80 | (point >> 6 & 0x3F));
+  }
+  put(0x80 | (point & 0x3F));
 }
 
 }  // namespace pthview

@@ -1,16 +1,26 @@
 """Where a tensor stands in a file, as text: the rules of `path` in JSON rows, and paths told apart from names.
 
-A str key that is an identifier or a dotted name is joined by `.`; any other str key stands as `["..."]`, JSON-quoted;
-int keys and indices as `[3]`. Before quoting, keys are escaped: a lone surrogate is `\\uDNNN`, a backslash `\\\\`.
+A str key that is an identifier or a dotted name is joined by `.`; any other str key stands as `["..."]`; int keys and
+indices as `[3]`. In quotes keys are escaped once: a lone surrogate is `\\uDNNN`, a backslash `\\\\`, a quote `\\"`, and
+control characters are as in JSON.
 """
 import json
 import re
 
 DOTTED = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
+BACKSLASH = "\\"
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
+_ESCAPE = re.compile(r"\\(\\|x[0-9a-f]{2}|u[0-9a-fA-F]{4}|.)", re.S)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u([dD][89a-fA-F][0-9a-fA-F]{2})")
 _NAMES = re.compile(r"(\.?[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*)*")
 _BRACKETS = re.compile(r"\[(-?\d+|\"[A-Za-z_]*[ -][A-Za-z_ -]*\")\]")
+
+
+def _unescape(match):
+    """What JSON escapes as the character; what names in escaped form hold stays."""
+    kept = match[1][0] in "\\x" or _ESCAPED_SURROGATE.fullmatch(match[0])
+    return match[0] if kept else json.loads(f'"{match[0]}"')
 
 
 def escape(key):
@@ -25,18 +35,17 @@ def join(path, key):
         return f"{path}[{key}]"
     if DOTTED.fullmatch(key):
         return f"{path}.{key}" if path else key
-    return f"{path}[{json.dumps(escape(key), ensure_ascii=False)}]"
+    return f"{path}[{json.dumps(escape(key), ensure_ascii=False).replace(BACKSLASH * 2, BACKSLASH)}]"
 
 
 def canonical(path):
     """The steps of a path, the same for every spelling that the rules leave open (JSON's escapes, hex in either case,
     whether `0` or an identifier beyond ASCII is quoted)."""
     steps, at = [], 0
-    decode = json.JSONDecoder(strict=False).raw_decode
     while at < len(path):
         if path.startswith('["', at):
-            key, at = decode(path, at + 1)
-            at += 1
+            quoted = _QUOTED.match(path, at + 1)
+            key, at = _ESCAPE.sub(_unescape, quoted[1]), quoted.end() + 1
             steps += key.split(".") if DOTTED.fullmatch(key) else [key]
         elif path[at] == "[" and "]" in path[at:]:
             end = path.index("]", at)

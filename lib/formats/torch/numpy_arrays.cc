@@ -6,6 +6,8 @@
 
 #include "lib/base/checked.h"
 #include "lib/base/element.h"
+#include "lib/base/escape.h"
+#include "lib/base/utf8.h"
 #include "lib/formats/common/pickled_ints.h"
 
 namespace pthview {
@@ -25,17 +27,6 @@ struct NumpyDType {
   bool big_endian = false;
 };
 
-struct CodeRow {
-  std::string_view code;
-  DType dtype;
-};
-constexpr CodeRow kCodes[] = {
-    {"f8", DType::kFloat64},   {"f4", DType::kFloat32},     {"f2", DType::kFloat16}, {"i8", DType::kInt64},
-    {"i4", DType::kInt32},     {"i2", DType::kInt16},       {"i1", DType::kInt8},    {"u8", DType::kUint64},
-    {"u4", DType::kUint32},    {"u2", DType::kUint16},      {"u1", DType::kUint8},   {"b1", DType::kBool},
-    {"c8", DType::kComplex64}, {"c16", DType::kComplex128},
-};
-
 GlobalKind KindOf(const std::vector<GlobalMeaning>& meanings, Value callable) {
   return callable.Is(Kind::kGlobal) ? meanings[callable.index].kind : kUnknown;
 }
@@ -53,12 +44,37 @@ NumpyDType DTypeOf(const Tree& tree, const std::vector<GlobalMeaning>& meanings,
     result.big_endian = code[0] == '>';
     code.remove_prefix(1);
   }
-  for (const CodeRow& row : kCodes) {
-    if (row.code == code) result.dtype = row.dtype;
-  }
+  result.dtype = DTypeFromNumpy(code).value_or(DType::kUnknown);
   Args state = tree.StateItemsOf(object);
   if (state.size() > 1 && state[1].IsText() && state[1].Text() == ">") result.big_endian = true;
   return result;
+}
+
+// "U5" of dtype('U5'); empty when it has none.
+std::string_view CodeOf(const Tree& tree, Value dtype) {
+  if (!dtype.Is(Kind::kObject)) return {};
+  Args args = tree.Sequence(tree.ObjectOf(dtype).args);
+  return args.empty() || !args[0].IsText() ? std::string_view() : args[0].Text();
+}
+
+// numpy.str_ ('U', UTF-32) and numpy.bytes_ ('S'), padded with zeros. Empty for other codes.
+std::string StringScalar(std::string_view code, bool big_endian, std::span<const std::byte> bytes) {
+  while (!code.empty() && std::string_view("<>|=").find(code[0]) != std::string_view::npos) code.remove_prefix(1);
+  std::string text;
+  if (code.starts_with('S')) {
+    text.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  } else if (code.starts_with('U') && bytes.size() % 4 == 0) {
+    for (size_t i = 0; i < bytes.size(); i += 4) {
+      uint32_t point = 0;
+      for (size_t k = 0; k < 4; ++k) {
+        point |= static_cast<uint32_t>(bytes[i + (big_endian ? 3 - k : k)]) << (8 * k);
+      }
+      if (point > 0x10FFFF) return {};
+      AppendUtf8(text, point);
+    }
+  }
+  while (!text.empty() && text.back() == '\0') text.pop_back();
+  return EscapeName(text);
 }
 
 void SwapBytes(std::vector<std::byte>& bytes, DType dtype) {
@@ -191,9 +207,11 @@ std::string NumpyScalarText(const Tree& tree, const std::vector<GlobalMeaning>& 
   const Object& object = tree.ObjectOf(value);
   if (KindOf(meanings, object.callable) != kNumpyScalar) return {};
   Args args = tree.Sequence(object.args);
-  if (args.size() != 2) return {};
+  constexpr uint64_t kMostBytes = 1024;  // of a scalar, each time that it is named
+  if (args.size() != 2 || TextSize(tree, args[1]) > kMostBytes) return {};
   NumpyDType dtype = DTypeOf(tree, meanings, args[0]);
   auto bytes = BytesOf(tree, meanings, args[1]);
+  if (dtype.dtype == DType::kUnknown && bytes) return StringScalar(CodeOf(tree, args[0]), dtype.big_endian, *bytes);
   if (dtype.dtype == DType::kUnknown || !bytes || bytes->size() != Info(dtype.dtype).item_size) return {};
   if (dtype.big_endian) SwapBytes(*bytes, dtype.dtype);
   std::string text;

@@ -41,6 +41,11 @@ constexpr WordRule kWordRules[] = {
     {"averaged", PartKind::kEma},    {"swa", PartKind::kEma},
 };
 
+bool HasOptimizerWord(std::string_view key) {
+  const std::vector<std::string> words = Words(key);
+  return std::any_of(words.begin(), words.end(), [](const std::string& word) { return word.starts_with("optim"); });
+}
+
 // Keys under which people and trainers keep the weights.
 constexpr std::string_view kModelKeys[] = {
     "state_dict", "model",     "model_state_dict", "model_state", "net",        "network",    "params",
@@ -58,12 +63,22 @@ constexpr std::string_view kNotModelWords[] = {
 
 }  // namespace
 
-bool PartRules::IsModule(Value value) {
+bool PartRules::IsModule(Value value) { return forms_.IsModule(value); }
+
+bool PartRules::IsOptimizer(Value value) {
+  auto pairs = values_.Pairs(value);
+  if (!pairs) pairs = values_.AttributesOf(value);
+  return pairs && TorchValues::Find(*pairs, "param_groups") != nullptr && TorchValues::Find(*pairs, "state") != nullptr;
+}
+
+bool PartRules::HasInside(Value value) {
+  if (values_.Pairs(value) || values_.Items(value) || IsModule(value)) return true;
   if (!value.Is(Kind::kObject)) return false;
-  if (tensors_.IsTensor(value)) return false;
-  auto pairs = values_.AttributesOf(value);
-  if (!pairs) return false;
-  return TorchValues::Find(*pairs, "_modules") != nullptr || TorchValues::Find(*pairs, "_parameters") != nullptr;
+  const pickle::Object& object = values_.tree().ObjectOf(value);
+  if (values_.tree().StateOf(object) != nullptr || !values_.tree().ItemsOf(object).empty()) return true;
+  auto args = values_.tree().Sequence(object.args);
+  return std::any_of(args.begin(), args.end(),
+                     [](Value arg) { return !TorchValues::IsScalar(arg) && !arg.Is(Kind::kGlobal); });
 }
 
 bool PartRules::HasDirectTensors(Value value) {
@@ -84,6 +99,7 @@ bool PartRules::HasTensorsWithin(Value value, int depth, int* budget) {
 }
 
 PartKind PartRules::KindOf(std::string_view key, Value value) {
+  if (!HasInside(value)) return PartKind::kOther;
   std::vector<std::string> words = Words(key);
   for (const WordRule& rule : kWordRules) {
     for (const std::string& word : words) {
@@ -92,6 +108,7 @@ PartKind PartRules::KindOf(std::string_view key, Value value) {
   }
   auto pairs = values_.Pairs(value);
   if (pairs && TorchValues::Find(*pairs, "param_groups") != nullptr) return PartKind::kOptimizer;
+  if (IsOptimizer(value)) return PartKind::kOptimizer;
   if (IsModule(value)) return PartKind::kModel;
   int budget = 2000;
   if (!pairs || !HasTensorsWithin(value, 4, &budget)) return PartKind::kOther;
@@ -104,14 +121,23 @@ PartKind PartRules::KindOf(std::string_view key, Value value) {
   return PartKind::kModel;
 }
 
+PartKind PartRules::KindOfAttribute(std::string_view key, Value value) {
+  if (IsOptimizer(value)) return PartKind::kOptimizer;
+  int budget = 2000;
+  if (IsModule(value) || HasTensorsWithin(value, 4, &budget)) return KindOf(key, value);
+  return PartKind::kOther;
+}
+
 bool PartRules::IsNestedCheckpoint(Value value) {
   auto pairs = values_.Pairs(value);
-  if (!pairs) return false;
+  if (!pairs || IsOptimizer(value)) return false;
   for (const auto& [key, child] : *pairs) {
-    if (!key.IsText()) continue;
+    if (!key.IsText() || TorchValues::IsScalar(child) || tensors_.IsTensor(child)) continue;
     bool known = key.Text() == "state_dict" || key.Text() == "model_state_dict" || key.Text().starts_with("optimizer");
     int budget = 200;
     if (known && values_.Pairs(child) && HasTensorsWithin(child, 2, &budget)) return true;
+    // {"model": ..., "_optimizers": [...]}, as trainers that keep all of their state under one key write it.
+    if (!known && HasOptimizerWord(key.Text()) && HasTensorsWithin(child, 4, &budget)) return true;
   }
   return false;
 }

@@ -3,6 +3,7 @@
 
 #include <string_view>
 
+#include "lib/formats/torch/module_forms.h"
 #include "lib/formats/torch/torch_values.h"
 #include "lib/model/model.h"
 
@@ -18,17 +19,26 @@ enum class RootShape : uint8_t {
 
 class PartRules {
  public:
-  PartRules(TorchValues& values, TensorReader& tensors) : values_(values), tensors_(tensors) {}
+  PartRules(TorchValues& values, TensorReader& tensors, ModuleForms& forms)
+      : values_(values), tensors_(tensors), forms_(forms) {}
 
   RootShape ShapeOf(pickle::Value root);
 
-  // The kind of the section that stands under `key`: by the key's words, then by what is inside.
+  // The kind of the section that stands under `key`: by the key's words, then by what is inside. What has no inside
+  // (an enum, a name) is none, whatever it is called.
   PartKind KindOf(std::string_view key, pickle::Value value);
+
+  // The same for an attribute of an object that is no dict, where names say less (`optim`, `lr_scheduler_type` of
+  // training arguments): only what is inside counts.
+  PartKind KindOfAttribute(std::string_view key, pickle::Value value);
+
+  // The state of an optimizer, as state_dict() gives it, or an Optimizer itself: `state` and `param_groups`.
+  bool IsOptimizer(pickle::Value value);
 
   // A dict that is itself a checkpoint inside a checkpoint: it has sections under well-known keys.
   bool IsNestedCheckpoint(pickle::Value value);
 
-  // An nn.Module: its state has `_modules` or `_parameters`.
+  // An nn.Module, in any of its forms.
   bool IsModule(pickle::Value value);
 
   // Tensors directly among the values of a dict (not further inside).
@@ -36,8 +46,10 @@ class PartRules {
 
  private:
   bool HasTensorsWithin(pickle::Value value, int depth, int* budget);
+  bool HasInside(pickle::Value value);
   TorchValues& values_;
   TensorReader& tensors_;
+  ModuleForms& forms_;
 };
 
 }  // namespace pthview

@@ -103,6 +103,7 @@ class TensorReader {
   void ReadShards(Tensor& tensor, pickle::Value state, int depth);
   std::optional<Tensor> ReadOldShardedTensor(const pickle::Object& object, int depth);
   std::optional<Tensor> RebuildJagged(Args args, int depth);
+  std::optional<int64_t> CountByLengths(const Tensor& values, const Tensor& lengths, int64_t ragged_dim);
   void Gather(std::string_view key, pickle::Value value, int depth, std::vector<Component>* components);
   std::vector<pickle::Pair> FieldsOf(pickle::Value value) const;
   std::string_view ClassNameOf(pickle::Value value) const;

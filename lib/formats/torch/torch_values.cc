@@ -5,6 +5,7 @@
 
 #include "lib/base/escape.h"
 #include "lib/formats/torch/numpy_arrays.h"
+#include "lib/formats/torch/readable_values.h"
 #include "lib/pickle/print.h"
 
 namespace pthview {
@@ -195,6 +196,9 @@ std::string TorchValues::SimpleText(Value value) const {
       if (!bytes) return {};
       return EscapeName({reinterpret_cast<const char*>(bytes->data()), bytes->size()});
     }
+    case kUnknown:
+    case kReconstructor:
+    case kNewObject: return ReadableText(tree_, file_.meanings, value);
     default: return {};
   }
 }
@@ -226,9 +230,24 @@ std::optional<std::span<const Pair>> TorchValues::Attributes(const Object& objec
   const Value* state = tree_.StateOf(object);
   if (state == nullptr) return std::nullopt;
   if (auto pairs = Pairs(*state)) return pairs;
-  auto both = tree_.Sequence(*state);
-  if (both.size() == 2) return Pairs(both[0]);
-  return std::nullopt;
+  if (!state->Is(Kind::kTuple) || tree_.Tuple(*state).size() != 2) return std::nullopt;
+  auto [known, is_new] = slots_.try_emplace(pickle::Tree::Identity(*state));
+  if (is_new) known->second = FindSlots(*state);
+  return known->second;
+}
+
+std::optional<std::span<const Pair>> TorchValues::FindSlots(Value state) {
+  auto both = tree_.Tuple(state);
+  auto attributes = Pairs(both[0]);
+  auto slots = Pairs(both[1]);
+  const bool no_attributes = both[0].Is(Kind::kNone);
+  const bool no_slots = both[1].Is(Kind::kNone);
+  if (!(attributes || no_attributes) || !(slots || no_slots) || (no_attributes && no_slots)) return std::nullopt;
+  if (!slots || slots->empty()) return attributes;
+  if (!attributes || attributes->empty()) return slots;
+  auto& made = made_.emplace_back(attributes->begin(), attributes->end());
+  made.insert(made.end(), slots->begin(), slots->end());
+  return EachKeyOnce(made);
 }
 
 const Value* TorchValues::Find(std::span<const Pair> pairs, std::string_view key) {

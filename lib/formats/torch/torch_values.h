@@ -29,6 +29,8 @@ class TorchValues {
  public:
   explicit TorchValues(const TorchPickle& file) : file_(file), tree_(file.tree) {}
 
+  const pickle::Tree& tree() const { return tree_; }
+
   GlobalKind KindOf(pickle::Value callable) const;
   // Of an object: its callable's kind; kUnknown for anything else.
   GlobalKind ObjectKind(pickle::Value value) const;
@@ -52,8 +54,8 @@ class TorchValues {
   // The class of an object; for a plain function call, the function.
   ClassName ClassOf(pickle::Value object) const;
 
-  // The attribute dict that BUILD would have applied: the state when it is dict-like, or the first of a (dict, slots)
-  // pair.
+  // The attributes that BUILD would have set: the state when it is dict-like, or both of a (dict or None, slots) pair,
+  // as objects of classes with __slots__ have it.
   std::optional<std::span<const pickle::Pair>> Attributes(const pickle::Object& object);
   std::optional<std::span<const pickle::Pair>> AttributesOf(pickle::Value value) {
     if (!value.Is(pickle::Kind::kObject)) return std::nullopt;
@@ -67,12 +69,14 @@ class TorchValues {
  private:
   std::optional<std::span<const pickle::Pair>> FindPairs(pickle::Value value);
   std::span<const pickle::Pair> EachKeyOnce(std::span<const pickle::Pair> pairs);
+  std::optional<std::span<const pickle::Pair>> FindSlots(pickle::Value state);
 
   const TorchPickle& file_;
   const pickle::Tree& tree_;
   TextHash hash_;
   std::deque<std::vector<pickle::Pair>> made_;  // pairs that had to be put together
   std::unordered_map<uint64_t, std::optional<std::span<const pickle::Pair>>> known_;  // answers of Pairs, by identity
+  std::unordered_map<uint64_t, std::optional<std::span<const pickle::Pair>>> slots_;  // the same for pairs of a state
 };
 
 }  // namespace pthview

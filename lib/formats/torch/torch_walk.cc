@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/formats/torch/readable_values.h"
 #include "lib/formats/torch/torch_walk_internal.h"
 #include "lib/model/path.h"
 #include "lib/pickle/print.h"
@@ -33,7 +34,10 @@ bool IsInternalAttribute(std::string_view name) {
   return name == "_parameters" || name == "_buffers" || name == "_modules" || name == "training" ||
          name == "_non_persistent_buffers_set" || name == "_backend" || name == "_is_full_backward_hook" ||
          name.ends_with("_hooks") || name.ends_with("_hooks_with_kwargs") || name.ends_with("_hooks_always_called") ||
-         name.ends_with("_hook_is_unsafe") || name == "_version" || name == "call_super_init" || name == "dump_patches";
+         name.ends_with("_hook_is_unsafe") || name == "_version" || name == "call_super_init" ||
+         name == "dump_patches" ||
+         // of torch.fx: the code stands as the module's source
+         name == "_code" || name == "_lineno_map" || name == "_prologue_start";
 }
 
 }  // namespace
@@ -44,7 +48,8 @@ void TorchWalk::Run() {
   Place place{.part = options_.part};
   if (options_.part == kNone) {
     place.part = AddPart(options_.part_kind.value_or(KindOfRoot(root, shape)));
-    place.sections = !options_.part_kind && (shape == RootShape::kCheckpoint || shape == RootShape::kOther);
+    place.sections = !options_.part_kind && model_.parts[place.part].kind != PartKind::kOptimizer &&
+                     (shape == RootShape::kCheckpoint || shape == RootShape::kOther);
   }
   Visit(root, WalkRole::kEntries, {}, place);
   while (!stack_.empty() && !exhausted_) Step();
@@ -55,6 +60,7 @@ void TorchWalk::Run() {
                               MostAgain(tree_)));
   }
   NameDangers();
+  ReportCycles();
   tensors_.Report();
   if (options_.part != kNone) return;
   if (!options_.part_kind) PromoteRootPart();
@@ -79,7 +85,10 @@ void TorchWalk::Step() {
     limited_ = true;
     return;
   }
-  Place place{frame.part, frame.module, frame.again, frame.sections, frame.not_persistent};
+  Place place{frame.part, frame.module, frame.again, frame.sections, frame.not_persistent, frame.within};
+  place.attribute = segment.role == WalkRole::kAttributes;
+  if (segment.role == WalkRole::kModuleAttributes) place.within = Within::kModuleAttribute;
+  if (place.attribute && place.within == Within::kEntries) place.within = Within::kObject;
   std::string_view key_text;
   Value child;
   if (!segment.pairs.empty()) {
@@ -115,8 +124,15 @@ Value TorchWalk::Untagged(Value value) const {
   return value;
 }
 
+Value TorchWalk::Unpacked(Value value, Place& place) {
+  auto packed = packed_.Read(value);
+  if (!packed) return value;
+  place.within = Within::kEntries;
+  return packed->several.empty() ? packed->value : value;
+}
+
 void TorchWalk::Visit(Value value, WalkRole role, std::string_view key, Place place) {
-  value = Untagged(value);
+  value = Unpacked(WithoutConfigNodes(tree_, Untagged(value)), place);
   if (place.sections) EnterSection(value, key, place);
   if (tensors_.IsTensor(value)) {
     if (AddTensor(value, role, key, place)) {
@@ -149,7 +165,7 @@ void TorchWalk::EnterSection(Value value, std::string_view key, Place& place) {
     place.sections = true;
     return;
   }
-  PartKind kind = rules_.KindOf(key, value);
+  PartKind kind = place.attribute ? rules_.KindOfAttribute(key, value) : rules_.KindOf(key, value);
   if (kind == PartKind::kOther) return;
   place.part = AddPart(kind);
   place.module = kNone;
@@ -168,11 +184,12 @@ void TorchWalk::Open(Value value, WalkRole role, std::string_view key, const Pla
   frame.module = place.module;
   frame.sections = place.sections;
   frame.again = place.again;
+  frame.within = place.within;
   frame.identity = pickle::Tree::Identity(value);
   bool known = Describe(value, role, key, place, &frame);
   if (!known || frame.segment_count == 0) return;
   if (open_.contains(frame.identity)) {
-    builder_.Note(Severity::kInfo, "cycle", path_, "it contains itself");
+    NoteCycle(value);
     return;
   }
   if (stack_.size() >= kMaxDepth) {
@@ -183,6 +200,24 @@ void TorchWalk::Open(Value value, WalkRole role, std::string_view key, const Pla
   if (!seen_.insert(frame.identity).second) frame.again = true;
   open_.insert(frame.identity);
   stack_.push_back(frame);
+}
+
+void TorchWalk::NoteCycle(Value value) {
+  std::string kind = value.Is(Kind::kObject) ? values_.ClassOf(value).Full() : value.Is(Kind::kDict) ? "dict" : "list";
+  for (Cycle& cycle : cycles_) {
+    if (cycle.kind != kind) continue;
+    ++cycle.count;
+    return;
+  }
+  constexpr size_t kMostKinds = 20;
+  if (cycles_.size() < kMostKinds) cycles_.push_back({std::move(kind), path_, 1});
+}
+
+void TorchWalk::ReportCycles() {
+  for (const Cycle& cycle : cycles_) {
+    std::string more = cycle.count == 1 ? "" : fmt::format(", as do {} more of {}", cycle.count - 1, cycle.kind);
+    builder_.Note(Severity::kInfo, "cycle", cycle.where, "it contains itself" + more);
+  }
 }
 
 bool TorchWalk::Describe(Value value, WalkRole role, std::string_view key, const Place& place, WalkFrame* frame) {
@@ -206,6 +241,10 @@ bool TorchWalk::Describe(Value value, WalkRole role, std::string_view key, const
     return true;
   }
   if (value.Is(Kind::kObject)) {
+    if (auto packed = packed_.Read(value)) {
+      frame->Add(WalkRole::kEntries, packed->several);
+      return true;
+    }
     DescribeObject(value, role, key, place, frame);
     return true;
   }
@@ -225,12 +264,11 @@ bool TorchWalk::DescribePackaged(Value value, std::string_view key, const Place&
   if (id.size() < 3 || !id[0].IsText() || id[0].Text() != "reduce_package") return false;
   auto args = tree_.Sequence(id.back());
   if (args.empty()) return false;
-  auto attributes = values_.Pairs(args[0]);
-  if (!attributes || TorchValues::Find(*attributes, "_modules") == nullptr) {
+  if (auto form = forms_.OfArguments(args, {})) {
+    DescribeModule(*form, key, place, frame);
+  } else {
     frame->Add(WalkRole::kArguments, args);
-    return true;
   }
-  DescribeModule({"torch.fx.graph_module", "GraphModule", {}}, *attributes, key, place, frame);
   return true;
 }
 
@@ -243,7 +281,7 @@ void TorchWalk::DescribeObject(Value value, WalkRole role, std::string_view key,
   if (TorchValues::IsScalar(object.callable)) {
     builder_.Note(Severity::kWarning, "call-of-value", path_, "it calls a plain value, which Python refuses");
   }
-  if (rules_.IsModule(value)) return DescribeModule(type, *attributes, key, place, frame);
+  if (auto form = forms_.Read(value)) return DescribeModule(*form, key, place, frame);
   if (type.module.starts_with("__torch__") && attributes) {
     frame->module = AddModule(type, *attributes, key, place);
     frame->Add(WalkRole::kScriptAttributes, *attributes);
@@ -256,6 +294,14 @@ void TorchWalk::DescribeObject(Value value, WalkRole role, std::string_view key,
   if (own_state && state_items) {
     frame->module = AddModule(type, {}, key, place);
     frame->Add(WalkRole::kEntries, *state_items);
+    return;
+  }
+  // Whatever stands among the submodules is one, also when its state does not say so: that of a __getstate__ of its
+  // own, of which the names are not known.
+  if (role == WalkRole::kSubmodules && state != nullptr) {
+    frame->module = AddModule(type, {}, key, place);
+    if (attributes) frame->Add(WalkRole::kEntries, *attributes);
+    if (!attributes && state_items) frame->Add(WalkRole::kEntries, *state_items);
     return;
   }
   AddPlainRow(PlainKind::kObject, pickle::Print(tree_, value, 400), type.Full(), role, key, place);
@@ -272,8 +318,7 @@ void TorchWalk::DescribeObject(Value value, WalkRole role, std::string_view key,
   frame->Add(WalkRole::kEntries, tree_.DictItemsOf(object));
 }
 
-void TorchWalk::DescribeModule(const ClassName& type, std::span<const Pair> attributes, std::string_view key,
-                               const Place& place, WalkFrame* frame) {
+void TorchWalk::DescribeModule(const ModuleForm& form, std::string_view key, const Place& place, WalkFrame* frame) {
   Place inside = place;
   // A whole module among hyper-parameters or in a list is a model of its own, with names of its own.
   if (place.module == kNone && model_.parts[place.part].path != path_ && !OfTraining(model_.parts[place.part].kind)) {
@@ -281,17 +326,12 @@ void TorchWalk::DescribeModule(const ClassName& type, std::span<const Pair> attr
     inside.part = AddPart(kind == PartKind::kOther ? PartKind::kModel : kind);
     frame->part = inside.part;
   }
-  frame->module = AddModule(type, attributes, key, inside);
-  auto dict = [&](std::string_view name) {
-    const Value* value = TorchValues::Find(attributes, name);
-    auto pairs = value != nullptr ? values_.Pairs(*value) : std::nullopt;
-    return pairs.value_or(std::span<const Pair>{});
-  };
-  frame->not_persistent = TorchValues::Find(attributes, "_non_persistent_buffers_set");
-  frame->Add(WalkRole::kParameters, dict("_parameters"));
-  frame->Add(WalkRole::kBuffers, dict("_buffers"));
-  frame->Add(WalkRole::kSubmodules, dict("_modules"));
-  frame->Add(WalkRole::kModuleAttributes, attributes);
+  frame->module = AddModule(form.type, form.attributes, key, inside);
+  frame->not_persistent = form.not_persistent;
+  frame->Add(WalkRole::kParameters, form.parameters);
+  frame->Add(WalkRole::kBuffers, form.buffers);
+  frame->Add(WalkRole::kSubmodules, form.submodules);
+  frame->Add(WalkRole::kModuleAttributes, form.attributes);
 }
 
 void WalkTorchPickle(const TorchPickle& file, const NestedStorageReader& nested, ModelBuilder& builder,

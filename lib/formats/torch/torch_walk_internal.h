@@ -12,6 +12,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "lib/formats/torch/module_forms.h"
+#include "lib/formats/torch/packed_params.h"
 #include "lib/formats/torch/parts.h"
 #include "lib/formats/torch/torch_values.h"
 #include "lib/formats/torch/torch_walk.h"
@@ -37,6 +39,13 @@ struct WalkSegment {
   size_t size() const { return pairs.empty() ? items.size() : pairs.size(); }
 };
 
+// Whether a value stands inside a plain attribute, and of what.
+enum class Within : uint8_t {
+  kEntries,          // of nothing but dicts, lists and calls
+  kObject,           // of an object that is no nn.Module
+  kModuleAttribute,  // of an nn.Module, beside its parameters, buffers and submodules: not in its state_dict
+};
+
 // A container that is being walked.
 struct WalkFrame {
   std::array<WalkSegment, 5> segments;
@@ -49,6 +58,7 @@ struct WalkFrame {
   uint64_t identity = 0;
   Index part = kNone;
   Index module = kNone;
+  Within within = Within::kEntries;
   const pickle::Value* not_persistent = nullptr;  // _non_persistent_buffers_set
   void Add(WalkRole role, std::span<const pickle::Pair> pairs) {
     if (!pairs.empty() && segment_count < segments.size()) segments[segment_count++] = {role, pairs, {}};
@@ -69,7 +79,9 @@ class TorchWalk {
         model_(builder.model()),
         values_(file),
         tensors_(file, builder, nested),
-        rules_(values_, tensors_),
+        forms_(file, values_),
+        packed_(file, values_),
+        rules_(values_, tensors_, forms_),
         first_row_(file.tree.objects().size(), kNone),
         again_budget_(MostAgain(file.tree)),
         first_part_(static_cast<Index>(builder.model().parts.size())),
@@ -89,6 +101,8 @@ class TorchWalk {
     bool again = false;
     bool sections = false;
     const pickle::Value* not_persistent = nullptr;
+    Within within = Within::kEntries;
+    bool attribute = false;  // of an object
   };
   void Step();
   void Visit(pickle::Value value, WalkRole role, std::string_view key, Place place);
@@ -118,12 +132,15 @@ class TorchWalk {
   void DescribeObject(pickle::Value value, WalkRole role, std::string_view key, const Place& place, WalkFrame* frame);
   static bool OfTraining(PartKind kind) { return kind == PartKind::kOptimizer || kind == PartKind::kScheduler; }
 
-  void DescribeModule(const ClassName& type, std::span<const pickle::Pair> attributes, std::string_view key,
-                      const Place& place, WalkFrame* frame);
+  void DescribeModule(const ModuleForm& form, std::string_view key, const Place& place, WalkFrame* frame);
+  // What stands for one object of C++; which is in the state_dict, though it is an attribute.
+  pickle::Value Unpacked(pickle::Value value, Place& place);
+  void NoteCycle(pickle::Value value);
+  void ReportCycles();
   Index AddModule(const ClassName& type, std::span<const pickle::Pair> attributes, std::string_view key,
                   const Place& place);
   bool AddTensor(pickle::Value value, WalkRole role, std::string_view key, const Place& place);
-  TensorKind KindOf(pickle::Value value, WalkRole role, const Part& part, const Tensor& tensor) const;
+  TensorKind KindOf(pickle::Value value, WalkRole role, const Place& place, const Tensor& tensor) const;
   bool IsNotPersistent(std::string_view key, const Place& place);
   void AddLeaf(pickle::Value value, WalkRole role, std::string_view key, const Place& place);
   std::string ClassOfSimple(pickle::Value value) const;
@@ -154,6 +171,8 @@ class TorchWalk {
   Model& model_;
   TorchValues values_;
   TensorReader tensors_;
+  ModuleForms forms_;
+  PackedReader packed_;
   PartRules rules_;
   std::vector<Index> first_row_;  // by object index: the row of a tensor that was listed already
   int64_t again_budget_;          // steps inside containers that were listed before
@@ -165,6 +184,12 @@ class TorchWalk {
   std::vector<WalkFrame> stack_;
   std::unordered_set<uint64_t> open_;
   std::unordered_set<uint64_t> seen_;
+  struct Cycle {
+    std::string kind;   // a class, or "dict", "list"
+    std::string where;  // the first
+    uint64_t count = 0;
+  };
+  std::vector<Cycle> cycles_;
 };
 
 }  // namespace pthview

@@ -70,8 +70,10 @@ bool TorchWalk::AddTensor(Value value, WalkRole role, std::string_view key, cons
     tensor.same_as = *first;
   } else {
     const size_t plain = model_.plain.size();
+    const size_t components = model_.components.size();
     auto read = tensors_.Read(value, path_);
     for (size_t i = plain; i < model_.plain.size(); ++i) model_.plain[i].part = place.part;
+    for (size_t i = components; i < model_.components.size(); ++i) model_.components[i].part = place.part;
     if (!read) return false;
     tensor = *read;
   }
@@ -79,16 +81,16 @@ bool TorchWalk::AddTensor(Value value, WalkRole role, std::string_view key, cons
   tensor.path = builder_.arena().Copy(path_);
   tensor.name = NameWithin(tensor.path, part.path.size());
   tensor.part = place.part;
-  tensor.kind = KindOf(value, role, part, tensor);
+  tensor.kind = KindOf(value, role, place, tensor);
   tensor.persistent =
-      role != WalkRole::kModuleAttributes && !(role == WalkRole::kBuffers && IsNotPersistent(key, place));
+      place.within != Within::kModuleAttribute && !(role == WalkRole::kBuffers && IsNotPersistent(key, place));
   Index index = builder_.AddTensor(tensor);
   if (first != nullptr && *first == kNone) *first = index;
   if (place.module != kNone) model_.modules[place.module].tensors.push_back(index);
   return true;
 }
 
-TensorKind TorchWalk::KindOf(Value value, WalkRole role, const Part& part, const Tensor& tensor) const {
+TensorKind TorchWalk::KindOf(Value value, WalkRole role, const Place& place, const Tensor& tensor) const {
   if (options_.kind) return *options_.kind;
   switch (role) {
     case WalkRole::kParameters: return TensorKind::kParameter;
@@ -97,6 +99,9 @@ TensorKind TorchWalk::KindOf(Value value, WalkRole role, const Part& part, const
     default: break;
   }
   if (tensors_.IsParameter(value)) return TensorKind::kParameter;
+  if (place.within == Within::kModuleAttribute) return TensorKind::kConstant;
+  if (place.within == Within::kObject && tensor.class_name == "numpy.ndarray") return TensorKind::kState;
+  const Part& part = model_.parts[place.part];
   if (part.kind != PartKind::kModel && part.kind != PartKind::kEma) return TensorKind::kState;
   if (IsBufferName(tensor.name)) return TensorKind::kBuffer;
   DTypeClass kind = Info(tensor.dtype).kind;
@@ -146,10 +151,7 @@ void TorchWalk::AddPlainRow(PlainKind kind, std::string_view text, std::string_v
 
 PartKind TorchWalk::KindOfRoot(Value root, RootShape shape) {
   if (shape == RootShape::kStateDict || shape == RootShape::kModule || tensors_.IsTensor(root)) return PartKind::kModel;
-  auto pairs = values_.Pairs(root);
-  bool optimizer =
-      pairs && TorchValues::Find(*pairs, "param_groups") != nullptr && TorchValues::Find(*pairs, "state") != nullptr;
-  return optimizer ? PartKind::kOptimizer : PartKind::kOther;
+  return rules_.IsOptimizer(root) ? PartKind::kOptimizer : PartKind::kOther;
 }
 
 void TorchWalk::NameDangers() {

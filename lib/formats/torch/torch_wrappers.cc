@@ -12,10 +12,13 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/checked.h"
+#include "lib/base/element.h"
 #include "lib/base/escape.h"
 #include "lib/formats/torch/torch_tensors.h"
 #include "lib/formats/torch/torch_values.h"
 #include "lib/model/path.h"
+#include "lib/model/tensor_data.h"
 #include "lib/pickle/print.h"
 
 namespace pthview {
@@ -196,6 +199,33 @@ void TensorReader::Become(Tensor& tensor, const Tensor& local) {
 
 // ---- NestedTensor with layout=torch.jagged ----
 
+// Elements of all constituents; nullopt when the lengths cannot be read or fit nothing.
+std::optional<int64_t> TensorReader::CountByLengths(const Tensor& values, const Tensor& lengths, int64_t ragged_dim) {
+  constexpr int64_t kMostLengths = 1 << 16;
+  const auto rank = static_cast<int64_t>(values.shape.size());
+  if (ragged_dim < 1 || ragged_dim > rank || lengths.numel > kMostLengths) return std::nullopt;
+  if (lengths.layout != Layout::kDense || lengths.data != DataState::kPresent) return std::nullopt;
+  if (Info(lengths.dtype).kind != DTypeClass::kInteger) return std::nullopt;
+  auto bytes = ReadElements(builder_.model(), lengths, 0, lengths.numel);
+  if (!bytes) return std::nullopt;
+  std::vector<double> numbers(static_cast<size_t>(lengths.numel));
+  DecodeToDouble(lengths.dtype, bytes->data(), numbers.size(), numbers.data());
+  int64_t total = 0;
+  for (double length : numbers) {
+    if (!(length >= 0 && length <= static_cast<double>(values.shape[static_cast<size_t>(ragged_dim) - 1]))) {
+      return std::nullopt;
+    }
+    auto sum = CheckedAdd(total, static_cast<int64_t>(length));
+    if (!sum) return std::nullopt;
+    total = *sum;
+  }
+  std::optional<int64_t> count = total;
+  for (size_t i = 0; i < values.shape.size() && count; ++i) {
+    if (static_cast<int64_t>(i) + 1 != ragged_dim) count = CheckedMul(*count, values.shape[i]);
+  }
+  return count;
+}
+
 // _rebuild_njt({values, offsets, lengths or None, _ragged_idx, _metadata_cache, requires_grad}): constituent i is
 // values[offsets[i] : offsets[i + 1]], or lengths[i] rows from offsets[i].
 std::optional<Tensor> TensorReader::RebuildJagged(Args args, int depth) {
@@ -215,10 +245,15 @@ std::optional<Tensor> TensorReader::RebuildJagged(Args args, int depth) {
   shape_.assign(1, std::max<int64_t>(offsets.shape[0] - 1, 0));
   TensorDraft draft{.shape = shape_, .dtype = values.dtype, .layout = Layout::kNested, .device = values.device};
   draft.numel_override = values.numel;
+  const Value* ragged = TorchValues::FindLast(fields, "_ragged_idx");
+  const int64_t ragged_dim = ragged != nullptr && ragged->Is(Kind::kInt) ? ragged->integer : 1;
+  if (components.size() == 3) {  // with lengths: the values hold more than the constituents do
+    auto count = CountByLengths(values, builder_.model().components[components[2].tensor], ragged_dim);
+    if (count) draft.numel_override = *count;
+  }
   if (const Value* grad = TorchValues::FindLast(fields, "requires_grad"); grad != nullptr && grad->Is(Kind::kBool)) {
     draft.requires_grad = grad->boolean;
   }
-  const Value* ragged = TorchValues::FindLast(fields, "_ragged_idx");
   if (ragged != nullptr && ragged->Is(Kind::kInt))
     AddFact("ragged_idx", PlainKind::kInt, std::to_string(ragged->integer));
   Tensor tensor = builder_.Check(draft, where_);

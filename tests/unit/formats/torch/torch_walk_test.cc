@@ -143,6 +143,39 @@ TEST(TorchWalk, ObjectsOfUnknownClassesAreWalkedInto) {
   EXPECT_NE(PlainText(model).find("config.seed=7\n"), std::string::npos);
 }
 
+TEST(TorchWalk, SlotsAreAttributesToo) {
+  Code object = NewObject(Global("project", "Slotted"));
+  for (const Code& first : {None(), Named({{"seed", Int(7)}})}) {
+    Model model = Open(Named({{"x", Build(object, Tuple({first, Named({{"anchors", Weight()}, {"n", Int(3)}})}))}}));
+    EXPECT_NE(FindTensor(model, "x.anchors"), nullptr);
+    EXPECT_NE(PlainText(model).find("x.n=3\n"), std::string::npos);
+    EXPECT_EQ(PlainText(model).find("x.seed=7\n") != std::string::npos, first != None());
+  }
+  // A pair that is none of slots: both are shown.
+  Model other = Open(Named({{"x", Build(object, Tuple({Named({{"w", Weight()}}), List({Weight()})}))}}));
+  EXPECT_NE(FindTensor(other, "x[0].w"), nullptr);
+  EXPECT_NE(FindTensor(other, "x[1][0]"), nullptr);
+}
+
+TEST(TorchWalk, CyclesAreToldOnceAClass) {
+  // Two nodes that name themselves as their parent, and a list in itself.
+  Code node = NewObject(Global("project", "Node"));
+  Code first = node + Put(90) + Named({{"parent", Get(90)}}) + "b";
+  Code second = node + Put(91) + Named({{"parent", Get(91)}}) + "b";
+  Model model = Open(Named({{"a", first}, {"b", second}, {"w", Weight()}}));
+  EXPECT_EQ(
+      std::count_if(model.findings.begin(), model.findings.end(), [](const auto& f) { return f.code == "cycle"; }), 1);
+  EXPECT_EQ(TextOf(model, "cycle"), "it contains itself, as do 1 more of project.Node");
+}
+
+TEST(TorchWalk, WhatStandsAmongSubmodulesIsAModule) {
+  Code odd = Build(NewObject(Global("project", "Odd")), Tuple({Int(3), Weight(), Text("x")}));
+  Model model = Open(ModuleOf("Outer", {}, {}, {{"odd", odd}}));
+  ASSERT_EQ(model.modules.size(), 2U);
+  EXPECT_EQ(model.modules[1].class_name, "project.Odd");
+  EXPECT_NE(FindTensor(model, "odd[1]"), nullptr);
+}
+
 TEST(TorchWalk, DangerousNamesAreFindings) {
   Model model = Open(Named({{"w", Weight()}, {"x", Reduce(Global("os", "system"), {Text("id")})}}));
   EXPECT_TRUE(Noted(model, "dangerous-global"));
@@ -171,6 +204,8 @@ TEST(Parts, AreToldByKeysAndContents) {
     const char* parts;
   };
   Code weights = Named({{"fc.weight", Weight()}});
+  Code filled = Named({{"state", Dict({{Int(0), Named({{"exp_avg", Weight()}})}})},
+                       {"param_groups", List({Named({{"lr", Float(1)}})})}});
   Code optimizer = Named({{"state", Dict({})}, {"param_groups", List({Named({{"lr", Float(1)}})})}});
   const Case kCases[] = {
       {"state dict", weights, ":model"},
@@ -188,6 +223,22 @@ TEST(Parts, AreToldByKeysAndContents) {
        "state_dict:model lr_scheduler:scheduler"},
       {"nested state dict", Named({{"encoder", weights}, {"head.weight", Weight()}}), nullptr},
       {"optimizer alone", optimizer, ":optimizer"},
+      {"optimizer alone, with states", filled, ":optimizer"},
+      {"Optimizer object", Build(NewObject(Global("torch.optim.adam", "Adam")), filled), ":optimizer"},
+      {"Optimizer object under another key",
+       Named({{"model", weights}, {"adam", Build(NewObject(Global("torch.optim.adam", "Adam")), filled)}}),
+       "model:model adam:optimizer"},
+      {"all under one key", Named({{"state", Named({{"model", weights}, {"_optimizers", List({filled})}})}}),
+       "state.model:model state._optimizers:optimizer"},
+      {"a name of an optimizer",
+       Named({{"model", weights}, {"optim", Reduce(Global("project", "OptimizerNames"), {Text("adamw")})}}),
+       ":other model:model"},
+      {"training arguments",
+       Build(NewObject(Global("transformers.training_args", "TrainingArguments")),
+             Named({{"optim", Reduce(Global("project", "OptimizerNames"), {Text("adamw")})},
+                    {"lr_scheduler_kwargs", Named({{"num_cycles", Int(1)}})},
+                    {"ema", Build(NewObject(Global("project", "Ema")), Named({{"decay", Float(0.9)}}))}})),
+       ":other"},
       {"no tensors", Named({{"epoch", Int(1)}}), ":other"},
   };
   for (const Case& c : kCases) {

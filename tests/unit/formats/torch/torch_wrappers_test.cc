@@ -212,6 +212,24 @@ TEST(TorchWrappers, SharedAttributesDoNotMultiply) {
   EXPECT_LT(model.plain.size(), 200000U);
 }
 
+TEST(TorchWrappers, JaggedTensorsCountWhatTheirLengthsSay) {
+  auto count = [](const Code& lengths, int64_t ragged) {
+    Model model = Open(Reduce(Global("torch.nested._internal.nested_tensor", "_rebuild_njt"),
+                              {Named({{"values", Floats({3, 2}, {2, 1})},
+                                      {"offsets", TensorV2(StorageCode("IntStorage", "i", 4), {3}, {1})},
+                                      {"lengths", lengths},
+                                      {"_ragged_idx", Int(ragged)}})}));
+    const Tensor* tensor = FindTensor(model, "t");
+    return tensor == nullptr ? -1 : tensor->numel;
+  };
+  Code lengths = TensorV2(StorageCode("IntStorage", "i", 4), {2}, {1}, 1);  // 1 and 2, of the 3 that there are
+  EXPECT_EQ(count(lengths, 1), (1 + 2) * 2);
+  EXPECT_EQ(count(TensorV2(StorageCode("IntStorage", "i", 4), {2}, {1}), 1), (0 + 1) * 2);
+  EXPECT_EQ(count(None(), 1), 6);
+  EXPECT_EQ(count(lengths, 7), 6) << "no such dimension: as if there were none";
+  EXPECT_EQ(count(Floats({2}, {1}), 1), 6) << "lengths that are no ints";
+}
+
 TEST(TorchWrappers, JaggedTensor) {
   auto jagged = [](const Code& offsets) {
     return Reduce(
