@@ -7,11 +7,13 @@
 
 #include <fmt/format.h>
 
+#include "lib/analysis/names/plain_order.h"
 #include "lib/analysis/structure/structure.h"
 #include "lib/base/escape.h"
 #include "lib/base/named_source.h"
 #include "lib/base/text_hash.h"
 #include "lib/formats/format.h"
+#include "lib/model/tied.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
 #include "tools/cli/selection.h"
@@ -23,14 +25,8 @@ namespace {
 constexpr size_t kMetadataShown = 20;
 constexpr size_t kFindingsShown = 10;
 
-struct PartFacts {
-  uint64_t tensors = 0;
-  uint64_t parameters = 0;
-  uint64_t bytes = 0;
-};
-
 struct Facts {
-  std::vector<PartFacts> parts;
+  std::vector<TensorCount> parts;  // each counts what is tied across parts too
   std::map<std::string_view, uint64_t> dtypes;
   std::map<std::string_view, uint64_t> devices;
   uint64_t tied = 0;
@@ -59,32 +55,25 @@ uint64_t BytesOfFiles(const Model& model) {
 Facts FactsOf(const Model& model, const Narrowing& narrowing) {
   Facts facts;
   facts.parts.resize(model.parts.size());
-  std::unordered_set<Index> storages;
+  TensorCount all;
   for (const Tensor& tensor : model.tensors) {
     if (!narrowing.Has(tensor)) continue;
-    if (tensor.same_as != kNone) {
-      ++facts.tied;
-      continue;
+    if (tensor.part != kNone) facts.parts[tensor.part].Add(model, tensor);
+    if (!all.Add(model, tensor)) continue;
+    if (tensor.layout == Layout::kDense || tensor.component_count == 0) {
+      ++facts.dtypes[DTypeName(tensor.dtype)];
+    } else {  // what is stored, not what it looks like from outside
+      ForEachStored(model, tensor, [&](const Tensor& stored) { ++facts.dtypes[DTypeName(stored.dtype)]; });
     }
-    ++facts.dtypes[DTypeName(tensor.dtype)];
     if (!tensor.device.empty()) ++facts.devices[tensor.device];
-    if (tensor.part == kNone) continue;
-    PartFacts& part = facts.parts[tensor.part];
-    ++part.tensors;
-    if (tensor.kind == TensorKind::kParameter) part.parameters += static_cast<uint64_t>(tensor.numel);
-    if (tensor.storage == kNone || storages.insert(tensor.storage).second) {
-      part.bytes += tensor.storage != kNone && model.storages[tensor.storage].source != kNone
-                        ? model.storages[tensor.storage].nbytes
-                        : tensor.nbytes();
-    }
   }
+  facts.tied = all.tied();
   facts.file_bytes = BytesOfFiles(model);
   return facts;
 }
 
 // Plain values worth showing first: short ones, near the top of the file.
 bool IsShown(const PlainValue& plain) {
-  if (plain.kind == PlainKind::kEmpty || plain.path.find("_metadata") != std::string_view::npos) return false;
   return std::count(plain.path.begin(), plain.path.end(), '[') <= 1 && plain.path.size() < 100;
 }
 
@@ -100,7 +89,7 @@ std::string Counts(const std::map<std::string_view, uint64_t>& counts) {
   return text.empty() ? "-" : text;
 }
 
-void PrintParts(Output& out, const Model& model, const Narrowing& narrowing, const Facts& facts) {
+void PrintParts(Output& out, const Model& model, const Narrowing& narrowing, Facts& facts) {
   size_t width = 4;
   auto name = [](const Part& part) {
     return part.path.empty() ? std::string("(whole file)") : EscapeForTerminal(part.path);
@@ -109,14 +98,15 @@ void PrintParts(Output& out, const Model& model, const Narrowing& narrowing, con
   std::string_view label = "parts";
   for (size_t p = 0; p < model.parts.size(); ++p) {
     const Part& part = model.parts[p];
-    const PartFacts& f = facts.parts[p];
-    if (!narrowing.Has(part) && f.tensors == 0) continue;
-    if (part.path.empty() && f.tensors == 0 && model.parts.size() > 1) continue;  // only plain values, shown below
+    TensorCount& f = facts.parts[p];
+    if (!narrowing.Has(part) && f.tensors() == 0) continue;
+    if (part.path.empty() && f.tensors() == 0 && model.parts.size() > 1) continue;  // only plain values, shown below
     std::string text = name(part);
     text.append(width - DisplayWidth(text), ' ');
     out << fmt::format(
         "  {:<10}{}  {:<9}  {} tensor{}, {} parameters, {}{}\n", label, text, PartKindName(part.kind),
-        WithCommas(f.tensors), f.tensors == 1 ? "" : "s", WithCommas(f.parameters), HumanBytes(f.bytes),
+        WithCommas(f.tensors()), f.tensors() == 1 ? "" : "s", WithCommas(f.parameters()),
+        HumanBytes(f.StorageBytes(model)),
         part.prefix.empty() ? "" : fmt::format("; all names begin with '{}'", EscapeForTerminal(part.prefix)));
     label = "";
   }
@@ -147,12 +137,13 @@ void PrintMetadata(Output& out, const Model& model, const Narrowing& narrowing) 
   std::string_view label = "metadata";
   size_t shown = 0;
   size_t hidden = 0;
-  for (const PlainValue& plain : model.plain) {
+  std::vector<Index> order = PlainOrder(model);
+  hidden += std::count_if(model.plain.begin(), model.plain.end(), [&](const auto& row) { return narrowing.Has(row); });
+  for (Index i : order) {
+    const PlainValue& plain = model.plain[i];
     if (!narrowing.Has(plain)) continue;
-    if (!IsShown(plain) || shown == kMetadataShown || of_tensors.Has(plain)) {
-      ++hidden;
-      continue;
-    }
+    if (!IsShown(plain) || shown == kMetadataShown || of_tensors.Has(plain)) continue;
+    --hidden;
     std::string text = EscapeForTerminal(plain.text.substr(0, 200));
     if (text.size() > 70) text = text.substr(0, 67) + "...";
     out << fmt::format("  {:<10}{} = {}\n", label,
@@ -230,20 +221,21 @@ void WriteJson(JsonWriter& json, Output& out, const Model& model, const Narrowin
   json.Key("parts").BeginArray();
   for (size_t p = 0; p < model.parts.size(); ++p) {
     const Part& part = model.parts[p];
-    if (!narrowing.Has(part) && facts.parts[p].tensors == 0) continue;
+    if (!narrowing.Has(part) && facts.parts[p].tensors() == 0) continue;
     json.BeginObject();
     json.Key("path").String(part.path);
     json.Key("kind").String(PartKindName(part.kind));
     json.Key("prefix").String(part.prefix);
     json.Key("class").String(part.root == kNone ? std::string_view() : model.modules[part.root].class_name);
-    json.Key("tensors").Uint(facts.parts[p].tensors);
-    json.Key("parameters").Uint(facts.parts[p].parameters);
-    json.Key("nbytes").Uint(facts.parts[p].bytes);
+    json.Key("tensors").Uint(facts.parts[p].tensors());
+    json.Key("parameters").Uint(facts.parts[p].parameters());
+    json.Key("nbytes").Uint(facts.parts[p].StorageBytes(model));
     json.EndObject();
   }
   json.EndArray();
   WriteCounts(json, "dtypes", facts.dtypes);
   WriteCounts(json, "devices", facts.devices);
+  json.Key("tied").Uint(facts.tied);  // further names of tensors that have another
   json.Key("metadata").BeginArray();
   for (const PlainValue& plain : model.plain) {
     if (!narrowing.Has(plain)) continue;

@@ -2,6 +2,8 @@
 
 #include "lib/base/distant_source.h"
 #include "lib/base/error.h"
+#include "lib/model/tensor_data.h"
+#include "lib/model/tied.h"
 
 namespace pthview {
 namespace {
@@ -33,14 +35,17 @@ void WriteStorage(JsonWriter& json, const Model& model, Index index) {
 }
 
 void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name,
-                 std::string_view sha256);
+                 std::string_view sha256, std::span<const std::string> hashes);
 
-void WriteComponents(JsonWriter& json, const Model& model, const Tensor& tensor) {
+void WriteComponents(JsonWriter& json, const Model& model, const Tensor& tensor, std::span<const std::string> hashes) {
   json.Key("components").BeginArray();
+  size_t i = 0;
   for (const Component& component : model.ComponentsOf(tensor)) {
     json.BeginObject();
-    WriteFields(json, model, model.components[component.tensor], component.name, {});
+    WriteFields(json, model, model.components[component.tensor], component.name,
+                i < hashes.size() ? hashes[i] : std::string_view(), {});
     json.EndObject();
+    ++i;
   }
   json.EndArray();
 }
@@ -58,7 +63,7 @@ void WriteQuantization(JsonWriter& json, const Quantization& quantization) {
 }
 
 void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name,
-                 std::string_view sha256) {
+                 std::string_view sha256, std::span<const std::string> hashes) {
   json.Key("name").String(name);
   json.Key("path").String(tensor.path);
   json.Key("part").String(tensor.part == kNone ? std::string_view() : model.parts[tensor.part].path);
@@ -85,7 +90,12 @@ void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std
   json.Key("layout").String(LayoutName(tensor.layout));
   json.Key("storage");
   WriteStorage(json, model, tensor.storage);
+  if (tensor.component_count > 0) json.Key("stored_nbytes").Uint(StoredBytes(model, tensor));
   if (tensor.same_as != kNone) json.Key("same_as").String(model.tensors[tensor.same_as].path);
+  // Another name of the same view of the same bytes, in this object or another.
+  if (tensor.tied != kNone && model.tensors[tensor.tied].path != tensor.path) {
+    json.Key("tied_to").String(model.tensors[tensor.tied].path);
+  }
   if (!sha256.empty()) json.Key("sha256").String(sha256);
   if (tensor.data != DataState::kPresent) json.Key("data").String(DataStateName(tensor.data));
   if (!tensor.class_name.empty()) json.Key("class").String(tensor.class_name);
@@ -93,16 +103,29 @@ void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std
   if (tensor.neg) json.Key("neg").Bool(true);
   if (!tensor.persistent) json.Key("persistent").Bool(false);
   if (tensor.quantization != kNone) WriteQuantization(json, model.quantizations[tensor.quantization]);
-  if (tensor.component_count > 0) WriteComponents(json, model, tensor);
+  if (tensor.component_count > 0) WriteComponents(json, model, tensor, hashes);
 }
 
 }  // namespace
 
 void WriteTensorRow(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name,
-                    std::string_view sha256) {
+                    std::string_view sha256, std::span<const std::string> hashes) {
   json.BeginObject();
-  WriteFields(json, model, tensor, name, sha256);
+  WriteFields(json, model, tensor, name, sha256, hashes);
   json.EndObject();
+}
+
+Result<std::vector<std::string>> HashComponents(const Model& model, const Tensor& tensor) {
+  std::vector<std::string> hashes;
+  for (const Component& row : model.ComponentsOf(tensor)) {
+    const Tensor& component = model.components[row.tensor];
+    std::string hash;
+    if (component.layout == Layout::kDense && component.data == DataState::kPresent) {
+      PTHVIEW_ASSIGN(hash, HashTensor(model, component));
+    }
+    hashes.push_back(std::move(hash));
+  }
+  return hashes;
 }
 
 void WriteFindings(JsonWriter& json, std::span<const Finding> findings) {

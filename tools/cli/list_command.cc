@@ -10,6 +10,7 @@
 #include "lib/base/progress.h"
 #include "lib/formats/format.h"
 #include "lib/model/tensor_data.h"
+#include "lib/model/tied.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
 #include "tools/cli/selection.h"
@@ -19,24 +20,34 @@
 namespace pthview {
 namespace {
 
-// Hashes of the chosen tensors, by position; empty where there is nothing to hash. Errors are printed and counted.
-std::vector<std::string> Hashes(const Model& model, const Selection& selection, bool* failed) {
+// By position of the chosen tensors; empty where there is nothing to hash.
+struct TensorHashes {
+  std::vector<std::string> own;
+  std::vector<std::vector<std::string>> components;
+};
+
+// Errors are printed and counted.
+TensorHashes Hashes(const Model& model, const Selection& selection, bool* failed) {
   uint64_t total = 0;
-  for (Index i : selection.tensors) total += model.tensors[i].nbytes();
+  for (Index i : selection.tensors) total += StoredBytes(model, model.tensors[i]);
   Progress progress("hashing", total);
-  std::vector<std::string> hashes(selection.tensors.size());
+  TensorHashes hashes{std::vector<std::string>(selection.tensors.size()),
+                      std::vector<std::vector<std::string>>(selection.tensors.size())};
+  auto keep = [&](auto result, auto& to) {
+    if (result) {
+      to = std::move(*result);
+    } else {
+      PrintError(std::move(result).error().In(model.file));
+      *failed = true;
+    }
+  };
   for (size_t i = 0; i < selection.tensors.size(); ++i) {
     const Tensor& tensor = model.tensors[selection.tensors[i]];
     if (tensor.layout == Layout::kDense && tensor.data == DataState::kPresent) {
-      auto hash = HashTensor(model, tensor);
-      if (hash) {
-        hashes[i] = std::move(*hash);
-      } else {
-        PrintError(std::move(hash).error().In(model.file));
-        *failed = true;
-      }
+      keep(HashTensor(model, tensor), hashes.own[i]);
     }
-    progress.Advance(tensor.nbytes());
+    if (tensor.component_count > 0) keep(HashComponents(model, tensor), hashes.components[i]);
+    progress.Advance(StoredBytes(model, tensor));
   }
   return hashes;
 }
@@ -58,7 +69,7 @@ Result<std::vector<size_t>> Order(const Model& model, const Selection& selection
 }
 
 void PrintJson(Output& out, const Model& model, const Selection& selection, std::span<const size_t> order,
-               std::span<const std::string> hashes) {
+               const TensorHashes& hashes) {
   JsonWriter json(&out.buffer());
   json.BeginObject();
   json.Key("schema").String("pthview.list/1");
@@ -67,7 +78,8 @@ void PrintJson(Output& out, const Model& model, const Selection& selection, std:
   json.Key("tensors").BeginArray();
   for (size_t i : order) {
     WriteTensorRow(json, model, model.tensors[selection.tensors[i]], selection.NameOf(model, i),
-                   hashes.empty() ? "" : hashes[i]);
+                   hashes.own.empty() ? "" : hashes.own[i],
+                   hashes.components.empty() ? std::span<const std::string>() : hashes.components[i]);
     out.MaybeFlush();
   }
   json.EndArray();
@@ -96,13 +108,13 @@ int RunList(const Arguments& arguments) {
     return kExitError;
   }
   bool failed = false;
-  std::vector<std::string> hashes;
+  TensorHashes hashes;
   if (arguments.Flag("hash")) hashes = Hashes(*model, *selection, &failed);
   Output out;
   if (arguments.Flag("json")) {
     PrintJson(out, *model, *selection, *order, hashes);
   } else {
-    PrintTensorTable(out, Style(UseColor(arguments)), *model, *selection, *order, hashes);
+    PrintTensorTable(out, Style(UseColor(arguments)), *model, *selection, *order, hashes.own);
   }
   out.Flush();  // notes stand behind the table
   for (const std::string& note : selection->notes) PrintNote(arguments, note);

@@ -27,7 +27,7 @@ constexpr size_t kPartsShown = 10;
 constexpr size_t kFactsShown = 40;
 
 void Fact(Output& out, std::string_view label, std::string_view text) {
-  out << fmt::format("  {:<14}{}\n", label, text);
+  out << fmt::format("  {:<13} {}\n", label, text);
 }
 
 std::string WhereText(const Model& model, const Tensor& tensor) {
@@ -44,11 +44,13 @@ std::string WhereText(const Model& model, const Tensor& tensor) {
   return text;
 }
 
-void PrintFacts(Output& out, const Style& style, const Model& model, Index index) {
-  const Tensor& tensor = model.tensors[index];
-  out << style.Bold(EscapeForTerminal(tensor.name.empty() ? "(the file's root)" : tensor.name)) << "\n";
-  if (tensor.path != tensor.name) Fact(out, "path", EscapeForTerminal(tensor.path));
-  Fact(out, "kind", fmt::format("{}{}", KindName(tensor.kind), tensor.persistent ? "" : " (not in the state_dict)"));
+// `index` is kNone for a component.
+void PrintFacts(Output& out, const Style& style, const Model& model, const Tensor& tensor, Index index) {
+  std::string_view name = index == kNone ? tensor.path : tensor.name;
+  out << style.Bold(EscapeForTerminal(name.empty() ? "(the file's root)" : name)) << "\n";
+  if (tensor.path != name) Fact(out, "path", EscapeForTerminal(tensor.path));
+  if (index != kNone)
+    Fact(out, "kind", fmt::format("{}{}", KindName(tensor.kind), tensor.persistent ? "" : " (not in the state_dict)"));
   Fact(out, "dtype", DTypeName(tensor.dtype));
   Fact(out, "shape",
        fmt::format("{} ({} element{}, {})", ShapeText(tensor.shape), WithCommas(static_cast<uint64_t>(tensor.numel)),
@@ -69,8 +71,9 @@ void PrintFacts(Output& out, const Style& style, const Model& model, Index index
          q.per_channel ? fmt::format("per channel, axis {}", q.axis)
                        : fmt::format("per tensor, scale {}, zero point {}", q.scale, q.zero_point));
   }
-  if (std::string packed = PackedNote(model, index); !packed.empty()) Fact(out, "packed", packed);
-  if (tensor.same_as != kNone) Fact(out, "same as", EscapeForTerminal(model.tensors[tensor.same_as].path));
+  if (std::string packed = index == kNone ? "" : PackedNote(model, index); !packed.empty()) Fact(out, "packed", packed);
+  if (tensor.tied != kNone && tensor.tied != index)
+    Fact(out, "same as", EscapeForTerminal(model.tensors[tensor.tied].path));
   if (tensor.layout == Layout::kDense) Fact(out, "storage", WhereText(model, tensor));
   for (const Component& component : model.ComponentsOf(tensor)) {
     const Tensor& inner = model.components[component.tensor];
@@ -133,16 +136,17 @@ Status PrintParts(Output& out, const Style& style, const Model& model, const Ten
 }
 
 // Facts, statistics and values of one tensor. Findings about it are shown too.
-Status PrintTensor(Output& out, const Style& style, const Model& model, Index index, const Arguments& arguments) {
-  const Tensor& tensor = model.tensors[index];
+Status PrintTensor(Output& out, const Style& style, const Model& model, const Tensor& tensor, Index index,
+                   const Arguments& arguments) {
   TensorView view;
   ViewTensor(model, tensor, kPartsShown, &view);
   TensorWindow window;
+  PTHVIEW_TRY(CheckSlice(model, tensor, view, arguments.Value("slice")));
   if (view.values != nullptr) {  // before anything is printed
     PTHVIEW_ASSIGN(window, SliceTensor(*view.values, arguments.Value("slice")));
     window.Bind();
   }
-  PrintFacts(out, style, model, index);
+  PrintFacts(out, style, model, tensor, index);
   for (const Finding& finding : model.findings) {
     if (!finding.where.empty() && finding.where == tensor.path)
       Fact(out, SeverityName(finding.severity), EscapeForTerminal(finding.text));
@@ -183,12 +187,14 @@ Status PrintHits(const Model& model, const Lookup& lookup, const Arguments& argu
   Output out;
   Style style(UseColor(arguments));
   if (lookup.size() == 1) {
-    if (lookup.tensors.empty()) {
+    if (!lookup.plain.empty()) {
       PrintPlain(out, style, model.plain[lookup.plain[0]], true);
       return Ok();
     }
-    auto printed = PrintTensor(out, style, model, lookup.tensors[0], arguments);
-    return printed;
+    if (!lookup.components.empty()) {
+      return PrintTensor(out, style, model, model.components[lookup.components[0]], kNone, arguments);
+    }
+    return PrintTensor(out, style, model, model.tensors[lookup.tensors[0]], lookup.tensors[0], arguments);
   }
   if (!lookup.tensors.empty()) {
     Selection selection;
@@ -206,6 +212,11 @@ Status PrintHits(const Model& model, const Lookup& lookup, const Arguments& argu
     PrintTensorTable(out, style, model, selection, order, {});
   }
   for (Index p : lookup.plain) PrintPlain(out, style, model.plain[p], false);
+  for (Index c : lookup.components) {
+    const Tensor& component = model.components[c];
+    out << fmt::format("{}  {} {}\n", EscapeForTerminal(component.path), DTypeName(component.dtype),
+                       ShapeText(component.shape));
+  }
   return Ok();
 }
 
@@ -229,7 +240,7 @@ Error NothingFound(const Model& model, const std::string& query) {
 
 // --slice takes part of one tensor.
 Status CheckOneTensor(const Model& model, const Lookup& lookup, const Arguments& arguments) {
-  if (!arguments.Flag("slice") || (lookup.size() == 1 && lookup.tensors.size() == 1)) return Ok();
+  if (!arguments.Flag("slice") || (lookup.size() == 1 && lookup.plain.empty())) return Ok();
   const std::string& query = arguments.files[1];
   std::string hint = "leave --slice out";
   if (!lookup.tensors.empty()) {

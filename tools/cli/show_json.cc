@@ -57,17 +57,22 @@ Status WriteParts(JsonWriter& json, const Model& model, const TensorView& view) 
 
 // The values of a hit stand in `values` as texts in row-major order: numbers that JSON cannot hold stay exact. Those of
 // a sparse tensor are its dense values.
-Status WriteTensor(JsonWriter& json, const Model& model, Index index, bool alone, const Arguments& arguments) {
-  const Tensor& tensor = model.tensors[index];
+Status WriteTensor(JsonWriter& json, const Model& model, const Tensor& tensor, Index index, bool alone,
+                   const Arguments& arguments) {
   bool readable = tensor.layout == Layout::kDense && tensor.data == DataState::kPresent;
   std::string hash;
   if (arguments.Flag("hash") && readable) {
     PTHVIEW_ASSIGN(hash, HashTensor(model, tensor));
   }
-  json.BeginObject().Key("tensor");
-  WriteTensorRow(json, model, tensor, tensor.name, hash);
+  std::vector<std::string> inner;
+  if (arguments.Flag("hash")) {
+    PTHVIEW_ASSIGN(inner, HashComponents(model, tensor));
+  }
   TensorView view;
   if (alone) ViewTensor(model, tensor, kPartsInJson, &view);
+  if (alone) PTHVIEW_TRY(CheckSlice(model, tensor, view, arguments.Value("slice")));
+  json.BeginObject().Key("tensor");
+  WriteTensorRow(json, model, tensor, tensor.name, hash, inner);
   if (view.values != nullptr) {
     PTHVIEW_ASSIGN(TensorWindow window, SliceTensor(*view.values, arguments.Value("slice")));
     window.Bind();
@@ -81,7 +86,7 @@ Status WriteTensor(JsonWriter& json, const Model& model, Index index, bool alone
     }
   }
   if (!view.parts.empty()) PTHVIEW_TRY(WriteParts(json, model, view));
-  if (alone && view.note.empty()) view.note = PackedNote(model, index);
+  if (alone && view.note.empty() && index != kNone) view.note = PackedNote(model, index);
   if (!view.note.empty()) json.Key("note").String(view.note);
   json.EndObject();
   return Ok();
@@ -101,14 +106,14 @@ Status PrintShownJson(const Model& model, const Lookup& lookup, const Arguments&
       .String(model.format);
   json.Key("query").String(arguments.files[1]).Key("match").String(lookup.explanation);
   json.Key("hits").BeginArray();
-  for (Index t : lookup.tensors) {
-    auto written = WriteTensor(json, model, t, lookup.size() == 1, arguments);
-    if (!written) {
-      out.buffer().clear();
-      return written;
-    }
-    if (lookup.size() > 1) out.MaybeFlush();
-  }
+  auto write = [&](const Tensor& tensor, Index index) {
+    auto written = WriteTensor(json, model, tensor, index, lookup.size() == 1, arguments);
+    if (!written) out.buffer().clear();
+    if (written && lookup.size() > 1) out.MaybeFlush();
+    return written;
+  };
+  for (Index t : lookup.tensors) PTHVIEW_TRY(write(model.tensors[t], t));
+  for (Index c : lookup.components) PTHVIEW_TRY(write(model.components[c], kNone));
   json.EndArray().Key("plain").BeginArray();
   for (Index p : lookup.plain) {
     const PlainValue& plain = model.plain[p];

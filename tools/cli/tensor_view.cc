@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 
 #include "lib/base/distant_source.h"
+#include "lib/base/escape.h"
+#include "tools/cli/console.h"
+#include "tools/cli/slice.h"
 #include "tools/cli/tensor_table.h"
 
 namespace pthview {
@@ -56,6 +59,25 @@ void ViewTensor(const Model& model, const Tensor& tensor, size_t most_parts, Ten
   view->made = std::move(*dense);
   view->model = &*view->made;
   view->values = &view->made->tensors.front();
+}
+
+Status CheckSlice(const Model& model, const Tensor& tensor, const TensorView& view, std::string_view slice) {
+  if (slice.empty()) return Ok();
+  const bool strided = tensor.layout == Layout::kDense && tensor.strides.size() == tensor.shape.size();
+  if (view.values != nullptr || strided) {
+    PTHVIEW_ASSIGN(TensorWindow window, SliceTensor(view.values != nullptr ? *view.values : tensor, slice));
+    return Ok();
+  }
+  std::string hint = "leave --slice out";
+  auto components = model.ComponentsOf(tensor);
+  if (!components.empty()) {
+    hint = fmt::format("take it of a tensor that it is made of: `pthview show --slice {} {} {}`", ShellWord(slice),
+                       ShellWord(model.file), ShellWord(model.components[components[0].tensor].path));
+  }
+  return Error{.code = ErrorCode::kUsage,
+               .message = fmt::format("--slice {}: '{}' has no values of its own to take it from", slice,
+                                      EscapeForTerminal(tensor.path)),
+               .hint = hint};
 }
 
 bool StatisticsAreFar(const Model& model, const Tensor& tensor, std::string_view slice) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/analysis/statistics/dense_copy.h"
+#include "lib/base/result.h"
 #include "lib/model/model.h"
 
 namespace pthview {
@@ -24,6 +25,10 @@ struct TensorView {
 
 // At most `most_parts` parts. The result points into itself and into `model`: it is to stay where it is.
 void ViewTensor(const Model& model, const Tensor& tensor, size_t most_parts, TensorView* view);
+
+// Whether `slice` (as of --slice; empty: none) can be taken: kUsage when there are no values of the tensor's own to
+// take it from, or when it does not fit the shape. `view` is what ViewTensor gave.
+Status CheckSlice(const Model& model, const Tensor& tensor, const TensorView& view, std::string_view slice);
 
 // Whether statistics would fetch the whole of a large tensor from another machine, when a slice of it is all that was
 // asked for.

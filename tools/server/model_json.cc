@@ -6,7 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "lib/analysis/names/plain_order.h"
 #include "lib/base/json.h"
+#include "lib/model/tied.h"
 
 namespace pthview::server {
 namespace {
@@ -77,9 +79,8 @@ class Document {
   void WriteMetadata() {
     json_.Key("metadata").BeginArray();
     size_t written = 0;
-    for (const PlainValue& value : model_.plain) {
-      // A state_dict's own version numbers, one a module: they would crowd out what someone wrote down on purpose.
-      if (value.path.find("._metadata") != std::string_view::npos) continue;
+    for (Index i : PlainOrder(model_)) {
+      const PlainValue& value = model_.plain[i];
       if (written++ == kMaxMetadata) break;
       json_.BeginArray().String(value.path);
       json_.String(Shortened(value.kind == PlainKind::kObject && value.text.empty() ? value.class_name : value.text));
@@ -110,7 +111,8 @@ class Document {
     for (const Tensor& tensor : model_.tensors) {
       Totals& part = totals[std::min<size_t>(tensor.part, model_.parts.size())];
       ++part.tensors;
-      if (tensor.kind == TensorKind::kParameter && tensor.same_as == kNone) {
+      const bool again = tensor.tied != kNone && &model_.tensors[tensor.tied] != &tensor;
+      if (tensor.kind == TensorKind::kParameter && !again) {
         part.parameters += static_cast<double>(tensor.numel);
       }
     }
@@ -183,8 +185,11 @@ class Document {
     TensorColumn("data", [this](const Tensor& t) { json_.Int(static_cast<int>(t.data)); });
     TensorColumn("layout",
                  [this](const Tensor& t) { json_.String(t.layout == Layout::kDense ? "" : LayoutName(t.layout)); });
-    TensorColumn("nbytes", [this](const Tensor& t) { json_.Uint(t.nbytes()); });
-    TensorColumn("same_as", [this](const Tensor& t) { json_.Int(OrMinusOne(t.same_as)); });
+    TensorColumn("nbytes", [this](const Tensor& t) { json_.Uint(StoredBytes(model_, t)); });
+    TensorColumn("same_as", [this](const Tensor& t) {
+      const bool again = t.tied != kNone && &model_.tensors[t.tied] != &t;
+      json_.Int(again ? static_cast<int64_t>(t.tied) : -1);
+    });
     TensorColumn("path", [this](const Tensor& t) { json_.String(t.path); });
     json_.EndObject();
   }

@@ -8,6 +8,7 @@
 #include "lib/analysis/statistics/packed_weight.h"
 #include "lib/analysis/statistics/statistics.h"
 #include "lib/base/json.h"
+#include "lib/model/tied.h"
 #include "tools/server/reply.h"
 
 namespace pthview::server {
@@ -78,14 +79,14 @@ void WriteFacts(JsonWriter& json, const Model& model, Index index) {
   facts.Add("layout", tensor.layout == Layout::kDense ? "" : LayoutName(tensor.layout));
   if (tensor.layout == Layout::kDense && !tensor.contiguous) facts.Add("strides", Bracketed(tensor.strides));
   if (tensor.offset != 0) facts.Add("offset", std::to_string(tensor.offset) + " elements");
-  facts.Add("bytes", std::to_string(tensor.nbytes()));
+  facts.Add("bytes", std::to_string(StoredBytes(model, tensor)));
   if (tensor.storage != kNone) {
     const Storage& storage = model.storages[tensor.storage];
     facts.Add("storage", storage.record.empty() ? storage.key : storage.record);
     if (storage.source != kNone) facts.Add("byte in file", std::to_string(storage.offset));
   }
   facts.Add("packed", PackedNote(model, index));
-  if (tensor.same_as != kNone) facts.Add("same tensor as", model.tensors[tensor.same_as].path);
+  if (tensor.tied != kNone && tensor.tied != index) facts.Add("same tensor as", model.tensors[tensor.tied].path);
   if (tensor.conj) facts.Add("conjugated", "True");
   if (tensor.neg) facts.Add("negated", "True");
   if (tensor.quantization != kNone) {

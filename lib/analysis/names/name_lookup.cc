@@ -7,6 +7,7 @@
 #include "lib/analysis/names/suggest.h"
 #include "lib/analysis/structure/module_tree.h"
 #include "lib/analysis/structure/wrapper_prefix.h"
+#include "lib/model/path.h"
 
 namespace pthview {
 namespace {
@@ -51,6 +52,8 @@ constexpr auto kWays = std::to_array<Way>({
        return c.name.find(query) != std::string_view::npos || c.path.find(query) != std::string_view::npos;
      }},
 });
+
+bool IsExact(Lookup::How how) { return how == Lookup::How::kName || how == Lookup::How::kPath; }
 
 // InferModules may not have run: the prefixes are looked for here where a part has none set.
 std::vector<std::string_view> PrefixesOfParts(const Model& model) {
@@ -116,6 +119,13 @@ Lookup FindByName(const Model& model, std::string_view query, const LookupAmong&
       if (!way.matches(candidate, query) || (among.plain && !among.plain(model.plain[i]))) continue;
       lookup.plain.push_back(static_cast<Index>(i));
     }
+    for (size_t i = 0; lookup.size() == 0 && IsExact(way.how) && i < model.components.size(); ++i) {
+      const Tensor& component = model.components[i];
+      std::string_view name = component.path;
+      if (component.part < model.parts.size()) name = NameWithin(name, model.parts[component.part].path.size());
+      if (!way.matches({name, component.path, {}}, query) || (among.tensors && !among.tensors(component))) continue;
+      lookup.components.push_back(static_cast<Index>(i));
+    }
     if (lookup.size() == 0) continue;
     lookup.how = way.how;
     std::string_view prefix = lookup.tensors.empty() ? std::string_view() : prefix_of(model.tensors[lookup.tensors[0]]);
@@ -136,6 +146,7 @@ std::vector<std::string> SuggestNames(const Model& model, std::string_view query
   for (const Tensor& tensor : model.tensors) {
     if (tensor.path != tensor.name) names.push_back(tensor.path);
   }
+  for (const Tensor& component : model.components) names.push_back(component.path);
   return Suggest(query, names);
 }
 

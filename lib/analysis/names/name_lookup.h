@@ -25,9 +25,12 @@ struct Lookup {
   How how = How::kNone;
   std::vector<Index> tensors;  // into Model::tensors
   std::vector<Index> plain;    // into Model::plain
-  std::string explanation;     // "'conv1' is module 'module.conv1', with 2 tensors"; empty for kName, kPath and kNone
+  // Into Model::components: a tensor that stands behind another, by its whole path or name ("w.values"). Only where
+  // nothing else is called so.
+  std::vector<Index> components;
+  std::string explanation;  // "'conv1' is module 'module.conv1', with 2 tensors"; empty for kName, kPath and kNone
 
-  size_t size() const { return tensors.size() + plain.size(); }
+  size_t size() const { return tensors.size() + plain.size() + components.size(); }
 };
 
 // What is looked through: every tensor and plain value, unless a function is set that says which.

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cctype>
 #include <map>
+#include <numeric>
+#include <span>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -117,30 +120,27 @@ class Assumptions {
   std::vector<Rows::iterator> order_;
 };
 
-// `first` is the part's root: its modules stand from there to the end of the table, parents first, in the file's order.
-void GuessModules(Model& model, Index part, size_t first) {
+// Modules of one part, in the file's order, parents first. Those whose class the file records stay as they are.
+void GuessModules(Model& model, Index part, std::span<const Index> modules) {
   std::vector<std::pair<Index, LeafGuess>> guesses;
-  guesses.reserve(model.modules.size() - first);
-  for (size_t i = first; i < model.modules.size(); ++i) {
-    guesses.emplace_back(static_cast<Index>(i), GuessLeaf(model, model.modules[i]));
-  }
+  guesses.reserve(modules.size());
+  for (Index i : modules) guesses.emplace_back(i, GuessLeaf(model, model.modules[i]));
   BatchNormDimension dimension(guesses);
   Assumptions assumptions;
-  std::vector<bool> inside(guesses.size());  // below a module whose class accounts for its tensors
+  std::unordered_set<Index> accounted;  // modules whose class accounts for their tensors, and what is below them
   for (auto& [index, guess] : guesses) {
     Module& module = model.modules[index];
-    if (module.parent != kNone) {
-      size_t above = module.parent - first;
-      inside[index - first] = inside[above] || !guesses[above].second.class_name.empty();
-    }
+    const bool inside = module.parent != kNone && accounted.contains(module.parent);
+    if (inside || !guess.class_name.empty()) accounted.insert(index);
     dimension.Visit(guess);
     bool leaf = module.children.empty() && !module.tensors.empty();
     bool assumed = !guess.assumption.empty() || (guess.class_name.empty() && leaf);
     // A root without modules is a bag of tensors with flat names, not a layer that was not identified.
     bool bag = module.parent == kNone && guess.class_name.empty() && guess.assumption.empty();
-    if (assumed && !bag && !inside[index - first]) assumptions.Add(guess, module.path);
-    if (!guess.class_name.empty()) module.class_name = model.arena.Copy(guess.class_name);
-    module.attributes = guess.attributes;
+    if (assumed && !bag && !inside) assumptions.Add(guess, module.path);
+    module.class_name = model.arena.Copy(guess.class_name);
+    module.origin = Origin::kInferred;
+    module.attributes.insert(module.attributes.end(), guess.attributes.begin(), guess.attributes.end());
   }
   assumptions.Report(model, part);
 }
@@ -156,6 +156,33 @@ void ReportPrefix(Model& model, Index part, const std::vector<Index>& tensors) {
                                 prefix.cause + "; nothing is renamed, and names are found without it too"});
 }
 
+// What torch::save of C++ calls every module, whatever its class: `__torch__.Module`,
+// `__torch__.___torch_mangle_3.Module`.
+bool IsNamelessClass(std::string_view name) {
+  constexpr std::string_view kHead = "__torch__.";
+  constexpr std::string_view kMangled = "___torch_mangle_";
+  if (!name.starts_with(kHead)) return false;
+  name.remove_prefix(kHead.size());
+  if (name.starts_with(kMangled)) name.remove_prefix(std::min(name.size(), name.find('.')) + 1);
+  return name == "Module";
+}
+
+// The modules of a recorded tree whose class is not, parents first, in the file's order.
+std::vector<Index> NamelessModules(const Model& model, Index root) {
+  std::vector<Index> found;
+  std::vector<Index> pending = {root};
+  while (!pending.empty()) {
+    const Index at = pending.back();
+    pending.pop_back();
+    const Module& module = model.modules[at];
+    // A class of that name with methods is one that somebody wrote in Python.
+    const bool has_methods = module.source.find("def ") != std::string_view::npos;
+    if (module.origin == Origin::kRecorded && !has_methods && IsNamelessClass(module.class_name)) found.push_back(at);
+    pending.insert(pending.end(), module.children.rbegin(), module.children.rend());
+  }
+  return found;
+}
+
 }  // namespace
 
 void InferModules(Model& model) {
@@ -165,10 +192,15 @@ void InferModules(Model& model) {
     PartKind kind = model.parts[i].kind;
     if ((kind != PartKind::kModel && kind != PartKind::kEma) || by_part[i].empty()) continue;
     ReportPrefix(model, part, by_part[i]);
-    if (model.parts[i].root != kNone) continue;
-    size_t first = model.modules.size();
+    if (model.parts[i].root != kNone) {
+      GuessModules(model, part, NamelessModules(model, model.parts[i].root));
+      continue;
+    }
+    const size_t first = model.modules.size();
     BuildModuleTree(model, part, by_part[i]);
-    GuessModules(model, part, first);
+    std::vector<Index> made(model.modules.size() - first);
+    std::iota(made.begin(), made.end(), static_cast<Index>(first));
+    GuessModules(model, part, made);
   }
 }
 

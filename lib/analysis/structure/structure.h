@@ -12,7 +12,8 @@ namespace pthview {
 // For each part of kind model or ema without a root: builds the module tree from its tensors' names (split at '.'), in
 // order of appearance, and infers the classes of its modules from the names and shapes of their tensors. Sets
 // Part::prefix where all names of a part carry a wrapper's prefix. Adds Module rows and findings (one per kind of
-// assumption and part); linear in the tensors. Idempotent. Parts whose module tree is recorded stay as they are.
+// assumption and part); linear in the tensors. Idempotent. Parts whose module tree is recorded stay as they are, but
+// for modules that C++ wrote: their classes are not recorded, and inferred in the same way.
 void InferModules(Model& model);
 
 // For each part of kind model or ema that has no graph: one of origin kInferred, flat, with a node for each layer in the

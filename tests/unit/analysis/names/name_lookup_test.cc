@@ -45,6 +45,20 @@ TEST(FindByName, ExactNamesAndPathsComeFirst) {
   EXPECT_EQ(FindByName(fixture.model, "args.milestones[0]").how, How::kPath);
 }
 
+TEST(FindByName, TensorsBehindOthersHaveTheirPath) {
+  ModelFixture fixture = Checkpoint();
+  Tensor values = fixture.model.tensors[0];
+  values.path = "state_dict.module.conv1.weight.values";
+  values.part = 0;
+  fixture.model.components.push_back(values);
+  for (std::string_view query : {"state_dict.module.conv1.weight.values", "module.conv1.weight.values"}) {
+    Lookup found = FindByName(fixture.model, query);
+    EXPECT_THAT(found.components, ElementsAre(0)) << query;
+    EXPECT_EQ(found.size(), 1U);
+  }
+  EXPECT_THAT(FindByName(fixture.model, "module.conv1").components, IsEmpty()) << "they come with their tensor";
+}
+
 TEST(FindByName, OnlyAmongWhatIsWanted) {
   ModelFixture fixture = Checkpoint();
   LookupAmong among{.tensors = [](const Tensor& tensor) { return tensor.name.ends_with("bias"); },
