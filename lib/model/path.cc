@@ -4,7 +4,6 @@
 
 #include "lib/base/ascii.h"
 #include "lib/base/escape.h"
-#include "lib/base/json.h"
 
 namespace pthview {
 
@@ -32,8 +31,16 @@ void AppendTextKey(std::string& path, std::string_view key) {
     path += key;
     return;
   }
+  std::string quoted;
+  AppendJsonString(quoted, EscapeName(key));
   path += '[';
-  JsonWriter(&path).String(EscapeName(key));
+  // A backslash was escaped with the name: JSON's would be a second time.
+  for (size_t i = 0; i < quoted.size(); ++i) {
+    path += quoted[i];
+    if (quoted[i] != '\\') continue;
+    if (quoted[i + 1] != '\\') path += quoted[i + 1];
+    ++i;
+  }
   path += ']';
 }
 

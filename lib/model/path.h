@@ -2,7 +2,8 @@
 //
 //   state_dict.layer1.0.conv1.weight     a str key that is a name or a dotted name is joined by '.'
 //   optimizer.state[0].exp_avg           an int key or an index stands in brackets
-//   params["a key/with signs"]           any other str key is JSON-quoted (in escaped form, see base/escape.h)
+//   params["a key/with signs"]           any other str key stands in quotes, in escaped form (base/escape.h: `\\` for a
+//                                        backslash, `\xNN`), with `\"` and JSON's `\n`, `\u001b` for what JSON escapes
 #pragma once
 
 #include <string>
