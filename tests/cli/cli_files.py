@@ -88,6 +88,30 @@ def dtypes(path):
         ]))
 
 
+def held(path):
+    """Tensors that share bytes, hold others, or use few of those that are stored; a key with a backslash."""
+    r = Records()
+    cls = op.global_("project.quant", "Packed")
+    args = op.tuple_(cls, op.global_("torch", "bfloat16"), op.ints((2, 3)), op.ints((3, 1)), op.int_(0),
+                     op.reduce_(op.global_("torch.serialization", "_get_layout"), op.unicode_("torch.strided")),
+                     op.reduce_(op.global_("torch", "device"), op.unicode_("cpu")), op.FALSE)
+    state = op.str_dict([("codes", r.tensor("CharStorage", "b", range(6), (2, 3))),
+                         ("scales", r.tensor("FloatStorage", "f", (0.5, 2), (2,))), ("act_quant_scale", op.NONE)])
+    wrapper = op.reduce_(op.global_("torch._tensor", "_rebuild_from_type_v2"),
+                         op.global_("torch._utils", "_rebuild_wrapper_subclass"), cls, args, state)
+    embedding = r.storage("FloatStorage", 4, struct.pack("<4f", 1, 2, 3, 4))
+    big = r.storage("FloatStorage", 4, bytes(4000))
+    r.write(
+        path,
+        op.str_dict([
+            ("embed.weight", op.tensor_v2(embedding, (2, 2))),
+            ("head.weight", op.tensor_v2(embedding, (2, 2))),
+            ("packed", wrapper),
+            ("slice", op.tensor_v2(big, (3,))),
+            ("back\\slash", r.tensor("FloatStorage", "f", (1,), (1,))),
+        ]))
+
+
 def plain(path):
     """Values that are no tensors."""
     Records().write(
@@ -145,6 +169,7 @@ def make(folder):
     """Fills `folder`; what the golden files name is made here."""
     subprocess.run([sys.executable, FIXTURES / "make_sample.py", folder / "sample.pth"], check=True)
     dtypes(folder / "dtypes.pth")
+    held(folder / "held.pth")
     plain(folder / "plain.pth")
     nasty(folder / "nasty.pth")
     nasty(folder / "esc\x1b[31m\u202eape.pth")

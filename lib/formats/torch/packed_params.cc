@@ -20,7 +20,9 @@ std::optional<PackedReader::State> PackedReader::StateOf(Value value) const {
   if (!object.callable.Is(Kind::kGlobal) || tree_.GlobalOf(object.callable).name != "ScriptObject") return std::nullopt;
   auto both = tree_.StateItemsOf(object);
   if (both.size() != 2 || !both[1].IsText() || !both[1].Text().starts_with(kClasses)) return std::nullopt;
-  std::string_view type = both[1].Text();
+  std::string_view type = both[1].Text().substr(kClasses.size());
+  // Other people's classes are shown as the objects that they are.
+  if (!type.starts_with("quantized.") && !type.starts_with("rnn.") && !type.starts_with("sparse.")) return std::nullopt;
   return State{both[0], type.substr(type.rfind('.') + 1)};
 }
 

@@ -1,7 +1,7 @@
 // Weights that torch's quantized layers keep in C++ objects. A pickle holds the object's state and the name of its
 // class, so that a weight stands several steps deeper than its name in the state_dict says:
 //
-//   torch.ScriptObject + BUILD (state, "__torch__.torch.classes.quantized.NAME")
+//   torch.ScriptObject + BUILD (state, "__torch__.torch.classes.quantized.NAME")   also rnn.NAME, sparse.NAME
 //     LinearPackedParamsBase        state (weight, bias)                                as it is
 //     EmbeddingPackedParamsBase     (version, [weight], [numbers], [ints])              weight
 //     Conv2dPackedParamsBase, ...   ("2", [params, weight], [bias]) or (3, [ints], [None, weight, bias])

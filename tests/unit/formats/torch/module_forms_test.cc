@@ -107,7 +107,7 @@ TEST(PackedParams, StandForTheirTensors) {
   // States of other forms are shown as they are.
   for (const Code& state : {Tuple({}), List({Weight()}), Tuple({Int(1), Weight()})}) {
     for (std::string_view type :
-         {"quantized.EmbeddingPackedParamsBase", "rnn.CellParamsBase", "x.Conv9PackedParamsBase"}) {
+         {"quantized.EmbeddingPackedParamsBase", "rnn.CellParamsBase", "quantized.Conv9PackedParamsBase"}) {
       Model model = Open(Named({{"a.weight", Weight()}, {"p", script(type, state)}}));
       EXPECT_EQ(model.tensors.size(), state == Tuple({}) ? 1U : 2U) << type;
     }
