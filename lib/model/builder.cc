@@ -77,31 +77,24 @@ Index ModelBuilder::AddMemoryStorage(std::string_view name, std::vector<std::byt
 }
 
 bool ModelBuilder::TakeInline(uint64_t bytes, std::string_view where) {
-  if (bytes > inline_.left) {
-    Note(Severity::kError, "inline-limit", where,
-         fmt::format("the data inside the pickle, copied wherever it is referred to, takes more than the {} bytes that "
-                     "are allowed for a pickle of its size",
-                     inline_.total));
-    return false;
-  }
-  inline_.left -= bytes;
-  return true;
+  if (inline_.Take(bytes)) return true;
+  Note(Severity::kError, "inline-limit", where,
+       fmt::format("the data inside the pickle, copied wherever it is referred to, takes more than the {} bytes that "
+                   "are allowed for a pickle of its size",
+                   inline_.total()));
+  return false;
 }
 
 bool ModelBuilder::TakeText(uint64_t bytes) {
-  if (bytes <= text_.left) {
-    text_.left -= bytes;
-    return true;
-  }
+  if (text_.Take(bytes)) return true;
   if (!text_limited_) {
     Note(
         Severity::kError, "text-limit", "",
         fmt::format("its names and values, written out, take more than the {} bytes that are allowed for a file of its "
                     "size; not all of them are listed",
-                    text_.total));
+                    text_.total()));
   }
   text_limited_ = true;
-  text_.left = 0;  // else what fails could be tried, at the price of all that is left, again and again
   return false;
 }
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "lib/base/checked.h"
+#include "lib/base/allowance.h"
 #include "lib/base/finding.h"
 #include "lib/model/model.h"
 
@@ -57,7 +57,7 @@ class ModelBuilder {
   // first. False when there is not so much left: then nothing is, until more is allowed, and one finding says so.
   void AllowText(uint64_t bytes) { text_.Allow(bytes); }
   [[nodiscard]] bool TakeText(uint64_t bytes);
-  uint64_t text_left() const { return text_.left; }
+  uint64_t text_left() const { return text_.left(); }
 
   // Checks the draft, makes it a Tensor and returns it; `where` (borrowed) names it in findings. It is not yet in a
   // table.
@@ -79,22 +79,11 @@ class ModelBuilder {
   Model Finish() &&;
 
  private:
-  // Bytes that may be made, and what is left of them.
-  struct Allowance {
-    uint64_t total = 0;
-    uint64_t left = 0;
-
-    void Allow(uint64_t bytes) {
-      total = CheckedAdd(total, bytes).value_or(UINT64_MAX);
-      left = CheckedAdd(left, bytes).value_or(UINT64_MAX);
-    }
-  };
-
   Model model_;
   Findings findings_;
   std::vector<int64_t> scratch_;
   Allowance inline_;
-  Allowance text_{.total = 1 << 20, .left = 1 << 20};
+  Allowance text_{1 << 20};
   bool text_limited_ = false;
 };
 

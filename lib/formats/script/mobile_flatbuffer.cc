@@ -17,7 +17,7 @@
 #include "lib/container/flatbuffer.h"
 #include "lib/formats/common/record_rows.h"
 #include "lib/formats/common/tensor_kind.h"
-#include "lib/formats/common/work_budget.h"
+#include "lib/base/allowance.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/script/mobile_schema.h"
@@ -58,7 +58,7 @@ class MobileFile {
         types_(root_.Vector(slot::kObjectTypes, kOffsetBytes)),
         tensors_(builder, source, root_.Vector(slot::kStorages, kOffsetBytes)),
         first_row_(values_.size(), kNone),
-        budget_(buffer_.size()),
+        budget_(Allowance::OfFile(buffer_.size())),
         visits_left_(MostVisits()) {}
 
   uint32_t version() const { return root_.Scalar<uint32_t>(slot::kBytecodeVersion); }
@@ -331,7 +331,7 @@ class MobileFile {
   FlatVector types_;
   MobileTensors tensors_;
   std::vector<Index> first_row_;  // by value: the row of a tensor that was listed already
-  WorkBudget budget_;
+  Allowance budget_;
   size_t visits_left_;
   std::vector<Item> stack_;
   std::unordered_set<uint32_t> open_;

@@ -28,7 +28,7 @@
 #include "lib/container/zip_names.h"
 #include "lib/formats/common/json_tree.h"
 #include "lib/formats/common/record_rows.h"
-#include "lib/formats/common/work_budget.h"
+#include "lib/base/allowance.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/script/pt2_graph.h"
@@ -65,7 +65,7 @@ class Pt2Archive {
         source_(source),
         zip_(zip),
         storages_(builder, source, zip),
-        budget_(zip.source().size(), WorkBudget::kTimesInflated) {}
+        budget_(Allowance::OfFile(zip.source().size(), Allowance::kTimesInflated)) {}
 
   void ReadFolders() {
     std::vector<std::string> names = ModelNames();
@@ -145,7 +145,7 @@ class Pt2Archive {
   std::optional<JsonTree> ReadJson(const std::string& name) {
     const ZipRecord* record = zip_.FindInPrefix(name);
     if (record == nullptr || !Afford(*record)) return std::nullopt;
-    builder_.AllowText(record->size * WorkBudget::kTimes);
+    builder_.AllowText(record->size * Allowance::kTimes);
     auto bytes = zip_.Read(*record, record->size);
     if (bytes) {
       auto tree = JsonTree::Parse(*bytes);
@@ -277,7 +277,7 @@ class Pt2Archive {
   Index source_;
   const ZipArchive& zip_;
   ZipStorages storages_;
-  WorkBudget budget_;
+  Allowance budget_;
   std::unordered_set<const ZipRecord*> loaded_;  // each file inside is read once, whatever names it
   std::string torch_version_;
 };

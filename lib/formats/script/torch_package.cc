@@ -20,7 +20,7 @@
 #include "lib/base/text_hash.h"
 #include "lib/container/zip_names.h"
 #include "lib/formats/common/record_rows.h"
-#include "lib/formats/common/work_budget.h"
+#include "lib/base/allowance.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/script/script_modules.h"
@@ -48,7 +48,7 @@ class Package {
       : builder_(builder),
         zip_(zip),
         storages_(builder, source, zip),
-        budget_(zip.source().size(), WorkBudget::kTimesInflated) {}
+        budget_(Allowance::OfFile(zip.source().size(), Allowance::kTimesInflated)) {}
 
   void Read() {
     const uint64_t most = MostResources(zip_.source().size());
@@ -144,7 +144,7 @@ class Package {
   ModelBuilder& builder_;
   const ZipArchive& zip_;
   ZipStorages storages_;
-  WorkBudget budget_;
+  Allowance budget_;
   std::unordered_map<std::string, std::string, TextHash>
       script_paths_;  // script id -> path of the resource that names it
 };

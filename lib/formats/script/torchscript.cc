@@ -20,7 +20,7 @@
 #include "lib/base/text_hash.h"
 #include "lib/container/zip_names.h"
 #include "lib/formats/common/record_rows.h"
-#include "lib/formats/common/work_budget.h"
+#include "lib/base/allowance.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/script/script_modules.h"
@@ -107,7 +107,7 @@ class ScriptArchive {
       return;
     }
     const pickle::Tree& tree = file->tree;
-    builder_.AllowText(tree.end * WorkBudget::kTimes);
+    builder_.AllowText(tree.end * Allowance::kTimes);
     std::unordered_set<std::string, TextHash> seen;
     std::unordered_set<uint64_t> lists;  // their identities
     auto once = [&](Value list) {

@@ -18,7 +18,7 @@
 
 #include "lib/base/escape.h"
 #include "lib/formats/common/json_tree.h"
-#include "lib/formats/common/work_budget.h"
+#include "lib/base/allowance.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/torch/torch_file.h"
@@ -61,8 +61,8 @@ class OldArchive {
         storages_(builder, source, zip),
         tensors_(document["tensors"]),
         first_row_(tensors_.size(), kNone),
-        budget_(bytes),
-        source_budget_(zip.source().size(), WorkBudget::kTimesInflated) {
+        budget_(Allowance::OfFile(bytes)),
+        source_budget_(Allowance::OfFile(zip.source().size(), Allowance::kTimesInflated)) {
     auto attributes = LoadZipPickle(builder, storages_, "attributes.pkl", "tensors/", 0);
     if (attributes) {
       attributes_ = std::move(*attributes);
@@ -232,10 +232,10 @@ class OldArchive {
   ZipStorages storages_;
   Json tensors_;
   std::vector<Index> first_row_;  // by tensor number: its row when it was listed already
-  WorkBudget budget_;
+  Allowance budget_;
   bool limited_ = false;
   bool sources_limited_ = false;
-  WorkBudget source_budget_;
+  Allowance source_budget_;
   std::unordered_map<const ZipRecord*, std::string_view> sources_;
   TorchPickle attributes_;
 };
@@ -246,7 +246,7 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   const ZipRecord& record = *zip.FindInPrefix("model.json");
   Index source = builder.AddSource(std::move(context.source));
   PTHVIEW_ASSIGN(std::vector<std::byte> text,
-                 zip.Read(record, WorkBudget(zip.source().size(), WorkBudget::kTimesInflated).total()));
+                 zip.Read(record, Allowance::OfFile(zip.source().size(), Allowance::kTimesInflated).total()));
   auto document = JsonTree::Parse(text);
   if (!document) return std::move(document).error().At(std::string(record.name), 0);
   Json root = document->root();

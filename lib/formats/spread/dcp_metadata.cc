@@ -16,7 +16,7 @@
 #include "lib/base/escape.h"
 #include "lib/base/text_hash.h"
 #include "lib/formats/common/pickled_ints.h"
-#include "lib/formats/common/work_budget.h"
+#include "lib/base/allowance.h"
 #include "lib/formats/torch/torch_values.h"
 
 namespace pthview {
@@ -41,7 +41,7 @@ class Reader {
         tree_(file_.tree),
         values_(file_),
         findings_(*findings),
-        budget_(tree_.end) {}
+        budget_(Allowance::OfFile(tree_.end)) {}
 
   Result<DcpMetadata> Read() {
     auto root = values_.AttributesOf(tree_.root);
@@ -190,7 +190,7 @@ class Reader {
   std::unordered_map<std::string, DcpSlice, TextHash> places_;
   std::unordered_map<std::string_view, std::string_view, TextHash> section_of_;
   std::unordered_map<std::string_view, size_t, TextHash> sections_;  // rows of result_.sections
-  WorkBudget budget_;
+  Allowance budget_;
   bool spent_ = false;
   DcpMetadata result_;
 };

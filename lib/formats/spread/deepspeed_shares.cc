@@ -14,7 +14,7 @@
 
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
-#include "lib/formats/common/work_budget.h"
+#include "lib/base/allowance.h"
 #include "lib/formats/spread/deepspeed_merge.h"
 
 namespace pthview {
@@ -56,7 +56,7 @@ class Reader {
       ReadDeepSpeedModule(builder_, files_, share_);
       return std::move(share_);
     }
-    budget_.emplace(share_.model->file.tree.end);
+    budget_ = Allowance::OfFile(share_.model->file.tree.end);
     PTHVIEW_TRY(ReadShapes());
     PTHVIEW_TRY(ReadRanks());
     MergeDeepSpeedShares(builder_, saved_, share_);
@@ -239,7 +239,7 @@ class Reader {
   const DeepSpeedRankFiles& of_rank_;
   DeepSpeedShare share_;
   DeepSpeedSaved saved_;
-  std::optional<WorkBudget> budget_;  // for names and sizes of parameters
+  std::optional<Allowance> budget_;  // for names and sizes of parameters
   bool stage_known_ = false;
 };
 

@@ -137,7 +137,7 @@ bool PartRules::IsNestedCheckpoint(Value value) {
     int budget = 200;
     if (known && values_.Pairs(child) && HasTensorsWithin(child, 2, &budget)) return true;
     // {"model": ..., "_optimizers": [...]}, as trainers that keep all of their state under one key write it.
-    if (!known && HasOptimizerWord(key.Text()) && HasTensorsWithin(child, 4, &budget)) return true;
+    if (HasOptimizerWord(key.Text()) && HasTensorsWithin(child, 5, &budget)) return true;
   }
   return false;
 }

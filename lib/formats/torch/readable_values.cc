@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/bytes.h"
 #include "lib/base/escape.h"
 #include "lib/formats/torch/numpy_arrays.h"
 #include "lib/pickle/print.h"
@@ -174,11 +175,11 @@ std::string ArgumentText(const Made& made) {
   return made.args.size() == 1 && made.args[0].IsText() ? EscapeName(made.args[0].Text()) : std::string();
 }
 
-// range(0, 5, 1)
+// range(0, 5, 1), which Python 2 called xrange
 std::string CallText(const Made& made) {
   std::string text = "(";
   for (Value arg : made.args) text += (text.size() == 1 ? "" : ", ") + pickle::Print(made.tree, arg, kMaxText);
-  return EscapeName(made.ShortName()) + text + ")";
+  return (made.name == "xrange" ? "range" : EscapeName(made.ShortName())) + text + ")";
 }
 
 // getattr(Colour, 'RED'): how enums of newer Pythons name a member.
@@ -188,17 +189,113 @@ std::string MemberText(const Made& made) {
   return EscapeName(type.substr(type.rfind('.') + 1)) + "." + EscapeName(made.args[1].Text());
 }
 
+// or_(or_(Flag.A, Flag.B), Flag.C): members of a Flag together.
+std::string MembersText(const Made& made) {
+  constexpr int kMostMembers = 64;
+  std::string text;
+  std::optional<Made> at = made;
+  for (int i = 0; i < kMostMembers && at->name == "or_" && at->args.size() == 2; ++i) {
+    auto right = TakeApart(made.tree, made.meanings, at->args[1]);
+    auto left = TakeApart(made.tree, made.meanings, at->args[0]);
+    if (!left || !right || right->name != "getattr") return {};
+    text = "|" + MemberText(*right) + text;
+    if (left->name == "getattr") return MemberText(*left) + text;
+    at.emplace(*left);
+  }
+  return {};
+}
+
+// Days since 1970-01-01 as a date of the Gregorian calendar (which NumPy takes back to any year).
+std::string DayText(int64_t days) {
+  days += 719468;  // from 0000-03-01: years that end with February have their leap day last
+  const int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+  const int64_t day_of_era = days - era * 146097;
+  const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const int64_t shifted = (5 * day_of_year + 2) / 153;  // months from March
+  const int64_t month = shifted < 10 ? shifted + 3 : shifted - 9;
+  const int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
+  return fmt::format("{:04}-{:02}-{:02}", year, month, day_of_year - (153 * shifted + 2) / 5 + 1);
+}
+
+// numpy.datetime64 and timedelta64: scalar(dtype('M8') + BUILD (4, '<', ..., (None, (unit, count, ...))), 8 bytes).
+// Units longer than a day, and durations, stand as a number and the unit.
+std::string NumpyTimeText(const Made& made, std::string_view code, const Value& dtype) {
+  auto bytes = BytesOf(made.tree, made.meanings, made.args[1]);
+  auto state = made.tree.StateItemsOf(made.tree.ObjectOf(dtype));
+  auto metadata = state.empty() ? Args{} : made.tree.Sequence(state.back());
+  auto unit_and_count = metadata.size() == 2 ? made.tree.Sequence(metadata[1]) : Args{};
+  auto unit = unit_and_count.empty() ? std::nullopt : BytesOf(made.tree, made.meanings, unit_and_count[0]);
+  if (!bytes || bytes->size() != 8 || !unit || unit->size() > 2 || IntAt(unit_and_count, 1) != 1) return {};
+  const auto value = LoadLittle<int64_t>(bytes->data());
+  const std::string name(reinterpret_cast<const char*>(unit->data()), unit->size());
+  if (value == INT64_MIN) return "NaT";
+  struct Unit {
+    std::string_view name;
+    int64_t a_day;
+  };
+  constexpr Unit kUnits[] = {{"D", 1},
+                             {"h", 24},
+                             {"m", 1440},
+                             {"s", 86400},
+                             {"ms", 86400'000},
+                             {"us", 86400'000'000},
+                             {"ns", 86400'000'000'000}};
+  for (const Unit& row : kUnits) {
+    if (row.name != name || code != "M8") continue;
+    int64_t day = value / row.a_day;
+    int64_t rest = value % row.a_day;
+    if (rest < 0) {
+      --day;
+      rest += row.a_day;
+    }
+    constexpr int64_t kMostDays = int64_t{1} << 40;  // further away, a date says no more than the number
+    if (day > kMostDays || day < -kMostDays) break;
+    if (row.a_day == 1) return DayText(day);
+    const int64_t seconds = row.a_day <= 86400 ? rest * (86400 / row.a_day) : rest / (row.a_day / 86400);
+    std::string text =
+        fmt::format("{} {:02}:{:02}:{:02}", DayText(day), seconds / 3600, seconds / 60 % 60, seconds % 60);
+    const int64_t fraction = row.a_day <= 86400 ? 0 : rest % (row.a_day / 86400);
+    const int digits = row.name == "ms" ? 3 : row.name == "us" ? 6 : 9;
+    return fraction == 0 ? text : text + fmt::format(".{:0{}}", fraction, digits);
+  }
+  return fmt::format("{} {}", value, EscapeName(name));
+}
+
+// Scalars that are no plain element of a tensor.
+std::string NumpyText(const Made& made) {
+  if (made.args.size() != 2 || !made.args[0].Is(Kind::kObject)) return {};
+  auto type = TakeApart(made.tree, made.meanings, made.args[0]);
+  if (!type || type->args.empty() || !type->args[0].IsText()) return {};
+  std::string_view code = type->args[0].Text();
+  if (!code.empty() && std::string_view("<=|").find(code[0]) != std::string_view::npos) code.remove_prefix(1);
+  return code == "M8" || code == "m8" ? NumpyTimeText(made, code, made.args[0]) : std::string();
+}
+
 struct Row {
   std::string_view module;
   std::string_view name;
   std::string (*text)(const Made&);
 };
 constexpr Row kRows[] = {
-    {"datetime", "datetime", DateText},   {"datetime", "date", DateText},          {"datetime", "time", DateText},
-    {"datetime", "timedelta", DeltaText}, {"datetime", "timezone", ZoneText},      {"uuid", "UUID", UuidText},
-    {"decimal", "Decimal", ArgumentText}, {"fractions", "Fraction", ArgumentText}, {"builtins", "range", CallText},
-    {"builtins", "slice", CallText},      {"__builtin__", "xrange", CallText},     {"__builtin__", "slice", CallText},
-    {"builtins", "getattr", MemberText},  {"__builtin__", "getattr", MemberText},
+    {"datetime", "datetime", DateText},
+    {"datetime", "date", DateText},
+    {"datetime", "time", DateText},
+    {"datetime", "timedelta", DeltaText},
+    {"datetime", "timezone", ZoneText},
+    {"uuid", "UUID", UuidText},
+    {"decimal", "Decimal", ArgumentText},
+    {"fractions", "Fraction", ArgumentText},
+    {"builtins", "range", CallText},
+    {"builtins", "slice", CallText},
+    {"__builtin__", "xrange", CallText},
+    {"__builtin__", "slice", CallText},
+    {"_operator", "or_", MembersText},
+    {"operator", "or_", MembersText},
+    {"numpy.core.multiarray", "scalar", NumpyText},
+    {"numpy._core.multiarray", "scalar", NumpyText},
+    {"builtins", "getattr", MemberText},
+    {"__builtin__", "getattr", MemberText},
 };
 
 bool IsPlain(Value value) {

@@ -28,7 +28,7 @@ Tensor TensorReader::BareStorage(const StorageRow& row) {
 }
 
 std::optional<StorageRow> TensorReader::StorageOf(Value value, int depth) {
-  if (depth > kMaxDepth) return std::nullopt;
+  if (depth > kDeepest) return std::nullopt;
   if (value.Is(Kind::kPersistent)) {
     const StorageRow& row = file_.storages[value.index];
     if (row.is_storage) return row;

@@ -17,9 +17,6 @@ using enum GlobalKind;
 
 namespace {
 
-// Parameters wrap tensors that wrap tensors; nothing real goes deeper than a few steps.
-constexpr int kMaxDepth = 16;
-
 std::optional<bool> BoolOf(Value value) {
   if (value.Is(Kind::kBool)) return value.boolean;
   if (value.Is(Kind::kInt)) return value.integer != 0;
@@ -35,7 +32,7 @@ TensorReader::TensorReader(const TorchPickle& file, ModelBuilder& builder, Neste
       nested_(std::move(nested)),
       devices_(builder.arena()),
       component_budget_(static_cast<int64_t>(file.tree.end / 16 + 4096)),
-      state_budget_(file.tree.end) {}
+      state_budget_(Allowance::OfFile(file.tree.end)) {}
 
 GlobalMeaning TensorReader::MeaningOf(Value callable) const {
   if (callable.Is(Kind::kGlobal)) return file_.meanings[callable.index];
@@ -101,9 +98,9 @@ std::optional<Tensor> TensorReader::Read(Value value, std::string_view where) {
 }
 
 std::optional<Tensor> TensorReader::ReadAt(Value value, int depth) {
-  if (depth > kMaxDepth) {
+  if (depth > kDeepest) {
     builder_.Note(Severity::kError, "tensor-nesting", where_,
-                  fmt::format("tensors are wrapped in each other more than {} deep", kMaxDepth));
+                  fmt::format("tensors are wrapped in each other more than {} deep", kDeepest));
     return std::nullopt;
   }
   if (value.Is(Kind::kPersistent)) {
@@ -147,7 +144,7 @@ std::optional<Tensor> TensorReader::ReadObject(const Object& object, int depth) 
 }
 
 std::optional<Tensor> TensorReader::Rebuild(GlobalMeaning meaning, Args args, int depth) {
-  if (depth > kMaxDepth) return std::nullopt;  // functions that name themselves as what to call
+  if (depth > kDeepest) return std::nullopt;  // functions that name themselves as what to call
   switch (meaning.kind) {
     case kRebuildTensor:
     case kRebuildTensorV2:

@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "lib/formats/common/work_budget.h"
+#include "lib/base/allowance.h"
 #include "lib/formats/torch/torch_globals.h"
 #include "lib/formats/torch/torch_storages.h"
 #include "lib/model/builder.h"
@@ -62,6 +62,8 @@ class TensorReader {
 
  private:
   using Args = std::span<const pickle::Value>;
+  // Parameters wrap tensors that wrap tensors; nothing real goes deeper than a few steps.
+  static constexpr int kDeepest = 16;
 
   GlobalMeaning MeaningOf(pickle::Value callable) const;
   std::optional<Tensor> ReadAt(pickle::Value value, int depth);
@@ -145,7 +147,7 @@ class TensorReader {
   };
   std::vector<Holders> holders_;
   int inside_ = 0;           // tensors around the one that is being read
-  WorkBudget state_budget_;  // for the attributes of tensors, which may be shared by reference
+  Allowance state_budget_;  // for the attributes of tensors, which may be shared by reference
 };
 
 }  // namespace pthview

@@ -187,7 +187,10 @@ std::string TorchValues::SimpleText(Value value) const {
     }
     case kSize: return args.size() == 1 ? "torch.Size(" + pickle::Print(tree_, args[0]) + ")" : std::string();
     case kComplex: return "complex" + pickle::Print(tree_, object.args);
-    case kNumpyScalar: return NumpyScalarText(tree_, file_.meanings, value);
+    case kNumpyScalar: {
+      std::string text = NumpyScalarText(tree_, file_.meanings, value);
+      return text.empty() ? ReadableText(tree_, file_.meanings, value) : text;
+    }
     case kNumpyDType: return args.empty() || !args[0].IsText() ? std::string() : "numpy." + EscapeName(args[0].Text());
     case kGetLayout: return args.empty() || !args[0].IsText() ? std::string() : EscapeName(args[0].Text());
     case kCodecsEncode:

@@ -99,6 +99,8 @@ void TorchWalk::Step() {
       AppendTextKey(path_, key_text);
     } else if (pair.first.Is(Kind::kInt)) {
       AppendIndex(path_, pair.first.integer);
+    } else if (tensors_.IsTensor(pair.first)) {
+      AppendIndex(path_, static_cast<int64_t>(i));  // the states of an Optimizer: its keys are the parameters
     } else {
       AppendOtherKey(path_, pickle::Print(tree_, pair.first, 200));
       if (IsUnhashable(pair.first)) {

@@ -126,6 +126,11 @@ void TorchWalk::AddLeaf(Value value, WalkRole role, std::string_view key, const 
 
 std::string TorchWalk::ClassOfSimple(Value value) const {
   ClassName name = values_.ClassOf(value);
+  // getattr(Colour, 'RED') is a Colour.
+  auto args = value.Is(Kind::kObject) ? tree_.Sequence(tree_.ObjectOf(value).args) : std::span<const Value>{};
+  if (name.name == "getattr" && args.size() == 2 && args[0].Is(Kind::kGlobal)) {
+    name = {tree_.GlobalOf(args[0]).module, tree_.GlobalOf(args[0]).name, {}};
+  }
   return name.Full();
 }
 

@@ -44,6 +44,33 @@ TEST(InferModules, SplitsNamesInTheOrderOfAppearance) {
   EXPECT_EQ(fixture.model.parts[0].root, 0U);
 }
 
+TEST(InferModules, ClassesThatCxxDoesNotRecordAreInferred) {
+  ModelFixture fixture;
+  for (std::string_view name : {"fc.weight", "odd.x", "own.weight"}) fixture.Add(name, {4, 3});
+  Model& model = fixture.model;
+  model.modules = std::vector<Module>(4);
+  model.modules[0].class_name = "__torch__.Module";
+  model.modules[0].children = {1, 2, 3};
+  for (Index i : {1, 2, 3}) {
+    model.modules[i].parent = 0;
+    model.modules[i].tensors = {i - 1};
+    model.modules[i].class_name = "__torch__.___torch_mangle_3.Module";
+  }
+  model.modules[3].source = "class Module(Module):\n  def forward(self, x):\n    return x\n";  // written in Python
+  model.parts[0].root = 0;
+  for (int again = 0; again < 2; ++again) {
+    InferModules(model);
+    EXPECT_EQ(model.modules[0].class_name, "");
+    EXPECT_EQ(model.modules[1].class_name, "Linear");
+    EXPECT_EQ(model.modules[1].origin, Origin::kInferred);
+    EXPECT_EQ(model.modules[1].attributes.at(0).text, "3");
+    EXPECT_EQ(model.modules[2].class_name, "") << "nothing known";
+    EXPECT_EQ(model.modules[3].class_name, "__torch__.___torch_mangle_3.Module");
+    EXPECT_EQ(model.modules.size(), 4U);
+    EXPECT_THAT(model.findings, SizeIs(1)) << "one module not identified, told once";
+  }
+}
+
 TEST(InferModules, KeepsOddNamesApart) {
   ModelFixture fixture;
   fixture.Add(".a", {1});

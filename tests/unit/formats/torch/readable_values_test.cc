@@ -56,6 +56,11 @@ TEST(ReadableValues, PathsUuidsNumbersAndMembers) {
             "x=SchedulerType('linear')\n");
   EXPECT_EQ(TextOf(Reduce(Global("builtins", "getattr"), {Global("project", "Colour"), Text("RED")})),
             "x=Colour.RED\n");
+  auto member = [](std::string_view name) {
+    return Reduce(Global("__builtin__", "getattr"), {Global("project", "Flag"), Text(name)});
+  };
+  Code two = Reduce(Global("_operator", "or_"), {member("A"), member("B")});
+  EXPECT_EQ(TextOf(Reduce(Global("_operator", "or_"), {two, member("C")})), "x=Flag.A|Flag.B|Flag.C\n");
 }
 
 TEST(ReadableValues, NumpyStrings) {
@@ -67,6 +72,28 @@ TEST(ReadableValues, NumpyStrings) {
   Code bytes = Reduce(Global("numpy", "dtype"), {Text("S3")});
   EXPECT_EQ(TextOf(Reduce(Global("numpy._core.multiarray", "scalar"), {bytes, Bytes(std::string("ab\0", 3))})),
             "x=ab\n");
+}
+
+TEST(ReadableValues, NumpyTimes) {
+  auto scalar = [](std::string_view code, std::string_view unit, int64_t value) {
+    Code type = Build(Reduce(Global("numpy", "dtype"), {Text(code), Bool(false), Bool(true)}),
+                      Tuple({Int(4), Text("<"), None(), None(), None(), Int(-1), Int(-1), Int(0),
+                             Tuple({None(), Tuple({Bytes(unit), Int(1), Int(1), Int(1)})})}));
+    return Reduce(Global("numpy._core.multiarray", "scalar"), {type, Bytes(Little(value))});
+  };
+  EXPECT_EQ(TextOf(scalar("M8", "D", 20454)), "x=2026-01-01\n");
+  EXPECT_EQ(TextOf(scalar("M8", "D", -1)), "x=1969-12-31\n");
+  EXPECT_EQ(TextOf(scalar("M8", "D", 11016)), "x=2000-02-29\n");
+  EXPECT_EQ(TextOf(scalar("M8", "s", 1767225661)), "x=2026-01-01 00:01:01\n");
+  EXPECT_EQ(TextOf(scalar("M8", "ns", -1)), "x=1969-12-31 23:59:59.999999999\n");
+  EXPECT_EQ(TextOf(scalar("M8", "ms", INT64_MIN)), "x=NaT\n");
+  EXPECT_EQ(TextOf(scalar("M8", "Y", 56)), "x=56 Y\n");
+  EXPECT_EQ(TextOf(scalar("m8", "h", 5)), "x=5 h\n");
+  for (int64_t extreme : {INT64_MAX, INT64_MIN + 1}) {
+    for (std::string_view unit : {"D", "h", "m", "s", "ms", "us", "ns"}) {
+      EXPECT_NE(TextOf(scalar("M8", unit, extreme)), "") << unit;
+    }
+  }
 }
 
 TEST(ReadableValues, NodesOfOmegaConfAreWhatTheyHold) {

@@ -56,6 +56,11 @@ TEST(TorchTensors, EachFunctionGivesItsTensor) {
        Rebuild("_rebuild_tensor_v3", {StorageCode("UntypedStorage", "f", 24), Int(0), Ints({2}), Ints({1}), Bool(false),
                                       hooks, Global("torch", "float32")}),
        "float32[2] 0.0 1.0"},
+      // 0x3F80 and 0xBFC0 are 1 and -1.5; the storage holds the floats 0 and 1.
+      {"two bfloat16",
+       Rebuild("_rebuild_tensor_v3", {StorageCode("UntypedStorage", "f", 24), Int(1), Ints({1}), Ints({1}), Bool(false),
+                                      hooks, Global("torch", "bcomplex32")}),
+       "bcomplex32[1] (0+1j)"},
       {"parameter", Rebuild("_rebuild_parameter", {Floats(2), Bool(true), hooks}), "float32[2] 0.0 1.0"},
       {"parameter with state",
        Rebuild("_rebuild_parameter_with_state", {Floats(2), Bool(true), hooks, Named({{"a", Int(1)}})}),
