@@ -67,6 +67,7 @@ Span SpanOf(const Tensor& tensor) {  // of a present tensor: checked by the buil
 void TieTensors(Model& model) {
   std::vector<uint32_t> users(model.storages.size(), 0);
   for (const Tensor& tensor : model.tensors) {
+    if (tensor.same_as != kNone) continue;  // told already
     if (Index storage = KeyStorage(model, tensor); storage != kNone) ++users[storage];
   }
   const TextHash hash;
@@ -80,12 +81,27 @@ void TieTensors(Model& model) {
       tensor.tied = other.tied;
     };
     tensor.tied = kNone;
+    if (tensor.same_as != kNone && tensor.same_as < index) {
+      tie(tensor.same_as);
+      continue;
+    }
     const Index storage = KeyStorage(model, tensor);
     if (storage != kNone && users[storage] > 1) {
-      uint64_t key = hash(uint64_t{storage} << 32 | static_cast<uint64_t>(tensor.dtype));
-      key ^= hash(static_cast<uint64_t>(tensor.offset) * 31 + tensor.shape.size());
-      for (int64_t size : tensor.shape) key = hash(key ^ static_cast<uint64_t>(size));
-      for (int64_t stride : tensor.strides) key = hash(key ^ static_cast<uint64_t>(stride));
+      // All that SameView compares, so that tensors of one key are the same view, and a file cannot make it slow.
+      uint64_t key =
+          hash(hash(tensor.class_name) ^ tensor.component_count << 1 ^ (tensor.quantization == kNone ? 0 : 1));
+      auto add = [&](const Tensor& strided) {
+        key = hash(key ^ strided.storage ^ uint64_t{static_cast<uint8_t>(strided.dtype)} << 32 ^
+                   uint64_t{static_cast<uint8_t>(strided.layout)} << 40);
+        key = hash(key ^ static_cast<uint64_t>(strided.offset));
+        for (int64_t size : strided.shape) key = hash(key ^ static_cast<uint64_t>(size));
+        for (int64_t stride : strided.strides) key = hash(key ^ static_cast<uint64_t>(stride));
+      };
+      add(tensor);
+      for (const Component& row : model.ComponentsOf(tensor)) {
+        key = hash(key ^ hash(row.name));
+        add(model.components[row.tensor]);
+      }
       auto [from, to] = known.equal_range(key);
       while (from != to && !SameView(model, model.tensors[from->second], tensor)) ++from;
       if (from != to) {
@@ -94,7 +110,6 @@ void TieTensors(Model& model) {
       }
       known.emplace(key, index);
     }
-    if (tensor.same_as != kNone && tensor.same_as < index) tie(tensor.same_as);
   }
 }
 

@@ -20,14 +20,18 @@ void TieTensors(Model& model);
 uint64_t StoredBytes(const Model& model, const Tensor& tensor);
 
 // Calls `use` with each strided tensor that is stored for `tensor`: itself where it is one, then its components, and
-// theirs.
+// theirs. No more than kMostStored: real ones have a handful, and a file may name one with thousands a million times.
+inline constexpr int kMostStored = 1024;
 template <typename Use>
 void ForEachStored(const Model& model, const Tensor& tensor, const Use& use) {
+  int left = kMostStored;
   if (tensor.layout == Layout::kDense) use(tensor);
   for (const Component& row : model.ComponentsOf(tensor)) {
     const Tensor& component = model.components[row.tensor];
+    if (--left < 0) return;
     if (component.layout == Layout::kDense) use(component);
     for (const Component& inner : model.ComponentsOf(component)) {
+      if (--left < 0) return;
       if (model.components[inner.tensor].layout == Layout::kDense) use(model.components[inner.tensor]);
     }
   }
