@@ -34,6 +34,8 @@ inline size_t TouchTensor(const Model& model, const Tensor& tensor, int* reads) 
   ExpectRow(tensor.storage, model.storages);
   ExpectRow(tensor.part, model.parts);
   ExpectRow(tensor.same_as, model.tensors);
+  ExpectRow(tensor.tied, model.tensors);
+  if (tensor.tied != kNone && model.tensors[tensor.tied].tied != tensor.tied) std::abort();
   ExpectRow(tensor.quantization, model.quantizations);
   size_t sum = Touch(tensor.path) + Touch(tensor.name) + Touch(tensor.device) + Touch(tensor.class_name);
   for (const int64_t size : tensor.shape) sum += static_cast<size_t>(size);
