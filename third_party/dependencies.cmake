@@ -6,6 +6,7 @@
 #
 # Targets:    pthview_fmt nlohmann_json::nlohmann_json CLI11::CLI11 tl::expected Threads::Threads
 #             pthview_zlib pthview_lzma pthview_crypto pthview_protobuf_lite pthview_httplib
+#             pthview_highway pthview_eigen
 #             with BUILD_TESTING also GTest::gtest GTest::gtest_main GTest::gmock benchmark::benchmark
 # Functions:  pthview_add_proto_library (protobuf.cmake)
 # Variables:  PTHVIEW_ONNX_PROTO    path of ONNX's schema, onnx-ml.proto
@@ -26,6 +27,11 @@ include("${CMAKE_CURRENT_LIST_DIR}/fmt.cmake")
 pthview_find_package(nlohmann_json nlohmann-json3-dev)
 pthview_find_package(CLI11 libcli11-dev)
 pthview_find_package(tl-expected libexpected-dev)
+
+# Headers only: Highway's choice of an instruction set at run time is in a shared library, and pthview makes its own
+# (lib/analysis/statistics/kernels.cc).
+pthview_headers(pthview_highway hwy/highway.h libhwy-dev)
+pthview_headers(pthview_eigen eigen3/Eigen/Core libeigen3-dev)
 
 pthview_static_library(pthview_zlib libz.a zlib.h zlib1g-dev)
 pthview_static_library(pthview_lzma liblzma.a lzma.h liblzma-dev)

@@ -27,6 +27,17 @@ function(pthview_static_library target archive header package)
                                                                   "${${target}_INCLUDE}")
 endfunction()
 
+# A library that is headers only, as a target that hands out their folder.
+function(pthview_headers target header package)
+  find_path(${target}_INCLUDE ${header})
+  mark_as_advanced(${target}_INCLUDE)
+  if(NOT ${target}_INCLUDE)
+    pthview_missing(${header} ${package})
+  endif()
+  add_library(${target} INTERFACE)
+  target_include_directories(${target} SYSTEM INTERFACE ${${target}_INCLUDE})
+endfunction()
+
 # A file that tools/bootstrap unpacked from a pinned package.
 function(pthview_deps_file variable path)
   if(NOT EXISTS "${PTHVIEW_DEPS_DIR}/${path}")

@@ -1,8 +1,10 @@
 // pthview show: one tensor or plain value in full, or a list of what the name fits.
 #include <algorithm>
+#include <deque>
 
 #include <fmt/format.h>
 
+#include "converters/common/output_paths.h"
 #include "lib/analysis/names/name_lookup.h"
 #include "lib/analysis/statistics/packed_weight.h"
 #include "lib/analysis/statistics/statistics.h"
@@ -12,6 +14,7 @@
 #include "lib/formats/format.h"
 #include "lib/model/tensor_data.h"
 #include "tools/cli/console.h"
+#include "tools/cli/export_tensor.h"
 #include "tools/cli/selection.h"
 #include "tools/cli/show_json.h"
 #include "tools/cli/slice.h"
@@ -256,6 +259,41 @@ Status CheckOneTensor(const Model& model, const Lookup& lookup, const Arguments&
                .hint = hint};
 }
 
+// --output: the hits' values as a file, all of them or the slice.
+Status WriteHits(const Model& model, const Lookup& lookup, const Arguments& arguments) {
+  const std::string output = arguments.Value("output");
+  PTHVIEW_ASSIGN(ExportFormat format, ExportFormatOf(output));
+  PTHVIEW_TRY(RefuseInput(model, output));
+  if (lookup.tensors.empty()) {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = fmt::format("'{}' is a plain value, not a tensor", arguments.files[1])};
+  }
+  // Views and windows point into themselves: they are to stay where they are.
+  std::deque<TensorView> views;
+  std::deque<TensorWindow> windows;
+  std::vector<ExportedTensor> tensors;
+  for (Index t : lookup.tensors) {
+    const Tensor& tensor = model.tensors[t];
+    TensorView& view = views.emplace_back();
+    ViewTensor(model, tensor, 0, &view);
+    if (view.values == nullptr) {
+      return Error{.code = ErrorCode::kNotFound,
+                   .message = fmt::format("tensor '{}' has no values to write{}", EscapeForTerminal(tensor.path),
+                                          view.note.empty() ? "" : ": " + view.note)};
+    }
+    PTHVIEW_ASSIGN(TensorWindow window, SliceTensor(*view.values, arguments.Value("slice")));
+    windows.push_back(std::move(window));
+    windows.back().Bind();
+    tensors.push_back({view.model, &windows.back().tensor, std::string(tensor.name.empty() ? "value" : tensor.name)});
+  }
+  PTHVIEW_ASSIGN(OutputFile out, OutputFile::Create(output, arguments.Flag("force")));
+  std::vector<std::string> notes;
+  PTHVIEW_TRY(ExportTensors(tensors, format, out, &notes));
+  PTHVIEW_TRY(out.Commit());
+  for (const std::string& note : notes) PrintNote(arguments, note);
+  return Ok();
+}
+
 }  // namespace
 
 int RunShow(const Arguments& arguments) {
@@ -282,6 +320,14 @@ int RunShow(const Arguments& arguments) {
     return kExitError;
   }
   if (!lookup.explanation.empty()) PrintNote(arguments, lookup.explanation);
+  if (arguments.Flag("output")) {
+    if (Status written = WriteHits(*model, lookup, arguments); !written) {
+      Error error = std::move(written).error();
+      PrintError(error.file.empty() ? std::move(error).In(model->file) : std::move(error));
+      return kExitError;
+    }
+    return kExitOk;
+  }
   Status status =
       arguments.Flag("json") ? PrintShownJson(*model, lookup, arguments) : PrintHits(*model, lookup, arguments);
   if (!status) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/analysis/statistics/figures.h"
 #include "lib/analysis/statistics/packed_weight.h"
 #include "lib/analysis/statistics/statistics.h"
 #include "lib/model/tensor_data.h"
@@ -17,13 +18,6 @@ namespace {
 
 constexpr int64_t kValuesInJson = 10000;
 constexpr size_t kPartsInJson = 1000;
-
-void WriteStatistics(JsonWriter& json, const Statistics& s) {
-  json.BeginObject();
-  json.Key("count").Int(s.count).Key("min").Double(s.min).Key("max").Double(s.max).Key("mean").Double(s.mean);
-  json.Key("std").Double(s.std).Key("zeros").Int(s.zeros).Key("nans").Int(s.nans).Key("infinities").Int(s.infinities);
-  json.EndObject();
-}
 
 Status WriteValues(JsonWriter& json, const Model& model, const TensorWindow& window) {
   PTHVIEW_ASSIGN(std::vector<std::string> values, FlatValues(model, window, kValuesInJson));
@@ -80,8 +74,9 @@ Status WriteTensor(JsonWriter& json, const Model& model, const Tensor& tensor, I
     PTHVIEW_TRY(WriteValues(json, *view.model, window));
     if (!StatisticsAreFar(*view.model, *view.values, arguments.Value("slice"))) {
       if (auto statistics = ComputeStatistics(*view.model, *view.values)) {
-        json.Key("statistics");
-        WriteStatistics(json, *statistics);
+        json.Key("statistics").BeginObject();
+        WriteFigures(json, *statistics);
+        json.EndObject();
       }
     }
   }

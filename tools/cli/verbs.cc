@@ -19,9 +19,24 @@ constexpr Option kOptions[] = {
     {"hash", 0, kFlag, "", "add the SHA-256 of each tensor's values"},
     {"quiet", 'q', kFlag, "", "no notes and no progress on standard error"},
     {"color", 0, kValue, "auto|always|never", "colours (default: auto, on a terminal and without NO_COLOR)"},
+    {"csv", 0, kFlag, "", "comma-separated values on standard output"},
+    {"axis", 0, kValue, "N", "a row for each index along this dimension (-1: the last)"},
+    {"by", 0, kValue, "tensor|module|file", "what gets a row (default: tensor)"},
+    {"near-zero", 0, kValue, "X", "count as near zero what is nearer than X times the standard deviation (0.001)"},
+    {"percentiles", 0, kFlag, "", "percentiles too (1, 5, 25, 50, 75, 95, 99): exact up to 65,536 values"},
+    {"spectra", 0, kFlag, "", "singular values of matrices: rank, stable rank, condition, exponent of the tail"},
+    {"max-cost", 0, kValue, "X", "multiplications that all spectra together may take (2e11, about a minute)"},
+    {"deep", 0, kFlag, "", "look at rows of weights and at optimizer states also where they are over 256 MB"},
+    {"dot", 0, kFlag, "", "the tree for Graphviz on standard output"},
+    {"map", 0, kValues, "OLD=NEW", "names that begin with OLD begin with NEW in the second file; repeatable"},
+    {"rtol", 0, kValue, "X", "values this close, relative to the larger, are no difference (as torch.allclose)"},
+    {"atol", 0, kValue, "X", "values this close are no difference"},
+    {"architecture", 0, kFlag, "", "compare names, shapes, dtypes and modules only: reads no weights"},
+    {"textconv", 0, kFlag, "", "one line a fact of one file, for `git diff`; with --hash the values' hashes too"},
+    {"full", 0, kFlag, "", "every row, not the first 100 of each kind"},
     {"no-progress", 0, kFlag, "", "no progress bar"},
     {"sort", 0, kValue, "COLUMN",
-     "order by a column: name, path, dtype, shape, parameters, bytes, kind, device, requires_grad"},
+     "order by a column: name, path, dtype, shape, parameters, bytes, kind, device, requires_grad; stats: any figure"},
     {"reverse", 0, kFlag, "", "the other way round"},
     {"depth", 0, kValue, "N", "levels of modules to show"},
     {"slice", 0, kValue, "SLICE", "the part to show, as in Python: 0,:,3:5"},
@@ -44,8 +59,15 @@ constexpr std::string_view kInfoOptions[] = {"json", "all", "part", "include", "
 constexpr std::string_view kListOptions[] = {"json", "all",  "part",    "include",     "exclude",
                                              "hash", "sort", "reverse", PTHVIEW_COMMON};
 constexpr std::string_view kTreeOptions[] = {"json", "all", "part", "depth", PTHVIEW_COMMON};
-constexpr std::string_view kShowOptions[] = {"json",    "all",   "part", "include",
-                                             "exclude", "slice", "hash", PTHVIEW_COMMON};
+constexpr std::string_view kShowOptions[] = {"json",  "all",  "part",   "include", "exclude",
+                                             "slice", "hash", "output", "force",   PTHVIEW_COMMON};
+constexpr std::string_view kStatsOptions[] = {"json",    "csv",      "all",  "part",        "include",   "exclude",
+                                              "sort",    "reverse",  "by",   "axis",        "near-zero", "percentiles",
+                                              "spectra", "max-cost", "deep", PTHVIEW_COMMON};
+constexpr std::string_view kDiffOptions[] = {"json", "part",         "include", "exclude",  "map",  "rtol",
+                                             "atol", "architecture", "full",    "textconv", "hash", PTHVIEW_COMMON};
+constexpr std::string_view kTraceOptions[] = {"json", "part", "include", "exclude", PTHVIEW_COMMON};
+constexpr std::string_view kLineageOptions[] = {"json", "dot", PTHVIEW_COMMON};
 constexpr std::string_view kScanOptions[] = {"json", "sarif", "strict", PTHVIEW_COMMON};
 constexpr std::string_view kConvertOptions[] = {"output", "to",   "force",   "weights", "data", "graph",
                                                 "all",    "part", "include", "exclude", "json", PTHVIEW_COMMON};
@@ -74,6 +96,30 @@ constexpr std::string_view kShowExamples[] = {
     "pthview show model.pth 'layer1.*.bias'",
     "pthview show --part ema checkpoint.pth conv1.weight  # not the one of the same name in the model",
     "pthview show checkpoint.pth epoch",
+    "pthview show --slice 0 model.pth conv1.weight -o filter.npy  # numpy.load opens it; .csv, .npz, .safetensors too",
+};
+constexpr std::string_view kStatsExamples[] = {
+    "pthview stats model.pth",
+    "pthview stats --sort std model.pth 'layer4.*.weight'",
+    "pthview stats --axis 0 model.pth conv1.weight  # a row a filter",
+    "pthview stats --by module --sort l2 --reverse model.pth",
+    "pthview stats --spectra --sort alpha model.pth",
+    "pthview stats --csv --percentiles model.pth > figures.csv",
+};
+constexpr std::string_view kDiffExamples[] = {
+    "pthview diff epoch10.pth epoch11.pth",
+    "pthview diff --rtol 1e-3 model.pth model.safetensors  # another format, half the precision",
+    "pthview diff --map encoder.=backbone. old.pth new.pth",
+    "pthview diff --architecture main.pth branch.pth || echo changed  # in CI",
+    "git config diff.pthview.textconv 'pthview diff --textconv'",
+};
+constexpr std::string_view kTraceExamples[] = {
+    "pthview trace layer4.1.conv2.weight runs/epoch*.pth",
+    "pthview trace --json 'layer*.weight' runs/*.pth",
+};
+constexpr std::string_view kLineageExamples[] = {
+    "pthview lineage *.safetensors runs/*.pth",
+    "pthview lineage --dot *.pth | dot -Tsvg > lineage.svg",
 };
 constexpr std::string_view kScanExamples[] = {
     "pthview scan model.pth && python train.py --resume model.pth",
@@ -108,6 +154,26 @@ constexpr Verb kVerbs[] = {
      "for\n"
      "in the whole file (--all changes nothing), unless --part, --include or --exclude narrow it down.",
      kShowExamples, kShowOptions, 2, 2, RunShow},
+    {"stats", "FILE [NAME...]", "a row of figures a tensor: mean, deviation, extremes, zeros, NaN and more",
+     "NAME is looked up as `show` does. Figures are over the finite values; NaN and infinities are counted apart. "
+     "What\n"
+     "looks unwell follows, with why and what it may mean. Where the file holds optimizer states: `gradient` is the "
+     "root\n"
+     "mean square that they remember, `update_ratio` the next step over the weight (without Adam's bias correction).",
+     kStatsExamples, kStatsOptions, 1, SIZE_MAX, RunStats},
+    {"diff", "A B", "what two files differ by: tensors, plain values, architecture",
+     "Tensors are matched by name, behind prefixes of wrappers and others that many names share, by --map, and by\n"
+     "content. Exit status 1 when anything differs; close values count as equal only with --rtol or --atol.",
+     kDiffExamples, kDiffOptions, 1, 2, RunDiff},
+    {"trace", "NAME FILE...", "a tensor across checkpoints: figures, size of each update, change from the first",
+     "Files are ordered by the step or epoch that they record, where all do; else by name. The update ratio is the\n"
+     "norm of the change since the checkpoint before, over that checkpoint's norm.",
+     kTraceExamples, kTraceOptions, 2, SIZE_MAX, RunTrace},
+    {"lineage", "FILE...", "which checkpoint most likely came from which, with the evidence",
+     "Told are: steps of one run, fine-tunes, frozen layers, merged LoRAs, copies rounded to smaller types, averages "
+     "of\n"
+     "others. It is a guess from shared tensors, distances and recorded steps; what is assumed is said.",
+     kLineageExamples, kLineageOptions, 1, SIZE_MAX, RunLineage},
     {"scan", "FILE...", "what loading a file with Python could run, without running it",
      "Exit status 1 when something known to be dangerous is found, when an archive plays tricks, or when not all\n"
      "could be looked at (with --strict, for unknown code too). A list of what is dangerous is never complete: that\n"

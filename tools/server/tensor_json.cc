@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "lib/analysis/statistics/dense_copy.h"
+#include "lib/analysis/statistics/figures.h"
 #include "lib/analysis/statistics/packed_weight.h"
 #include "lib/analysis/statistics/statistics.h"
 #include "lib/base/json.h"
@@ -30,15 +31,8 @@ Result<std::optional<T>> Tolerate(Result<T> result, std::string* error) {
 
 void WriteStatistics(JsonWriter& json, const Statistics& s) {
   json.BeginObject();
-  json.Key("count").Int(s.count);
-  json.Key("min").Double(s.min);
-  json.Key("max").Double(s.max);
-  json.Key("mean").Double(s.mean);
-  json.Key("std").Double(s.std);
-  json.Key("zeros").Int(s.zeros);
+  WriteFigures(json, s);
   json.Key("sparsity").Double(s.count > 0 ? static_cast<double>(s.zeros) / static_cast<double>(s.count) : 0);
-  json.Key("nans").Int(s.nans);
-  json.Key("infinities").Int(s.infinities);
   json.EndObject();
 }
 
@@ -173,7 +167,7 @@ Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_v
       PTHVIEW_ASSIGN(values, Tolerate(ValuesJson(from, dense, count), &error));
       PTHVIEW_ASSIGN(statistics, Tolerate(ComputeStatistics(from, dense), &error));
       if (statistics && statistics->finite > 0) {
-        PTHVIEW_ASSIGN(histogram, Tolerate(ComputeHistogram(from, dense, *statistics, kHistogramBins), &error));
+        PTHVIEW_ASSIGN(histogram, Tolerate(ComputeHistogram(from, dense, *statistics, {.bins = kHistogramBins}), &error));
       }
     }
   } else {

@@ -2,214 +2,174 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
-
-#include <emmintrin.h>
 
 namespace pthview {
 namespace {
 
-// Squares of larger doubles may overflow; such blocks are summed in long double.
-constexpr double kLarge = 1e150;
+// The fourth power of a larger deviation may overflow, that of a smaller one vanish: such blocks are summed in long
+// double, whose exponents reach to 10^4932.
+constexpr double kLarge = 1e70;
+constexpr double kSmall = 1e-70;
 
-// What one pass over a block tells. Only `finite` holds when it is false.
-struct BlockFacts {
-  double sum = 0;
-  double min = 0;
-  double max = 0;
-  int64_t zeros = 0;
-  bool finite = true;
-};
-
-double Sum(__m128d v) {
-  alignas(16) std::array<double, 2> lanes;
-  _mm_store_pd(lanes.data(), v);
-  return lanes[0] + lanes[1];
-}
-
-// Lanes<T> is how a block of T is read in vectors: SSE2 is part of every x86-64.
-template <typename T>
-struct Lanes;
-
-template <>
-struct Lanes<float> {
-  using Vector = __m128;
-  static constexpr size_t kWidth = 4;
-  static Vector Load(const float* at) { return _mm_loadu_ps(at); }
-  static Vector Min(Vector a, Vector b) { return _mm_min_ps(a, b); }
-  static Vector Max(Vector a, Vector b) { return _mm_max_ps(a, b); }
-  static int ZeroMask(Vector v) { return _mm_movemask_ps(_mm_cmpeq_ps(v, _mm_setzero_ps())); }
-  // x - x is 0 for finite x and NaN otherwise, and NaN sticks to a sum.
-  static Vector AddPoison(Vector poison, Vector v) { return _mm_add_ps(poison, _mm_sub_ps(v, v)); }
-  static __m128d Low(Vector v) { return _mm_cvtps_pd(v); }
-  static __m128d High(Vector v) { return _mm_cvtps_pd(_mm_movehl_ps(v, v)); }
-  static void Store(Vector v, float* to) { _mm_storeu_ps(to, v); }
-};
-
-template <>
-struct Lanes<double> {
-  struct Vector {
-    __m128d low;
-    __m128d high;
-  };
-  static constexpr size_t kWidth = 4;
-  static Vector Load(const double* at) { return {_mm_loadu_pd(at), _mm_loadu_pd(at + 2)}; }
-  static Vector Min(Vector a, Vector b) { return {_mm_min_pd(a.low, b.low), _mm_min_pd(a.high, b.high)}; }
-  static Vector Max(Vector a, Vector b) { return {_mm_max_pd(a.low, b.low), _mm_max_pd(a.high, b.high)}; }
-  static int ZeroMask(Vector v) {
-    __m128d zero = _mm_setzero_pd();
-    return _mm_movemask_pd(_mm_cmpeq_pd(v.low, zero)) | _mm_movemask_pd(_mm_cmpeq_pd(v.high, zero)) << 2;
-  }
-  static Vector AddPoison(Vector poison, Vector v) {
-    return {_mm_add_pd(poison.low, _mm_sub_pd(v.low, v.low)), _mm_add_pd(poison.high, _mm_sub_pd(v.high, v.high))};
-  }
-  static __m128d Low(Vector v) { return v.low; }
-  static __m128d High(Vector v) { return v.high; }
-  static void Store(Vector v, double* to) {
-    _mm_storeu_pd(to, v.low);
-    _mm_storeu_pd(to + 2, v.high);
-  }
+struct Powers {
+  long double shift;
+  long double sum1, sum2, sum3, sum4;
 };
 
 template <typename T>
-BlockFacts Scan(std::span<const T> block) {
-  using L = Lanes<T>;
-  BlockFacts facts{.min = block[0], .max = block[0]};
-  size_t whole = block.size() / L::kWidth * L::kWidth;
-  if (whole > 0) {
-    typename L::Vector low = L::Load(block.data());
-    typename L::Vector high = low;
-    typename L::Vector poison = L::Load(std::array<T, 4>{}.data());
-    __m128d sum0 = _mm_setzero_pd();
-    __m128d sum1 = _mm_setzero_pd();
-    for (size_t i = 0; i < whole; i += L::kWidth) {
-      typename L::Vector v = L::Load(block.data() + i);
-      low = L::Min(low, v);
-      high = L::Max(high, v);
-      poison = L::AddPoison(poison, v);
-      if (int zeros = L::ZeroMask(v); zeros != 0) [[unlikely]] {
-        facts.zeros += std::popcount(static_cast<unsigned>(zeros));
-      }
-      sum0 = _mm_add_pd(sum0, L::Low(v));
-      sum1 = _mm_add_pd(sum1, L::High(v));
-    }
-    std::array<T, 4> lows;
-    std::array<T, 4> highs;
-    std::array<T, 4> poisons;
-    L::Store(low, lows.data());
-    L::Store(high, highs.data());
-    L::Store(poison, poisons.data());
-    for (size_t lane = 0; lane < L::kWidth; ++lane) {
-      facts.min = std::min<double>(facts.min, lows[lane]);
-      facts.max = std::max<double>(facts.max, highs[lane]);
-      if (poisons[lane] != 0) facts.finite = false;
-    }
-    facts.sum = Sum(_mm_add_pd(sum0, sum1));
-  }
-  for (T v : block.subspan(whole)) {
-    if (!std::isfinite(v)) facts.finite = false;
-    facts.min = std::min<double>(facts.min, v);
-    facts.max = std::max<double>(facts.max, v);
-    facts.zeros += v == 0;
-    facts.sum += v;
-  }
-  return facts;
-}
-
-template <typename T>
-double SquaredDeviations(std::span<const T> block, double mean) {
-  using L = Lanes<T>;
-  size_t whole = block.size() / L::kWidth * L::kWidth;
-  __m128d center = _mm_set1_pd(mean);
-  __m128d sum0 = _mm_setzero_pd();
-  __m128d sum1 = _mm_setzero_pd();
-  for (size_t i = 0; i < whole; i += L::kWidth) {
-    typename L::Vector v = L::Load(block.data() + i);
-    __m128d low = _mm_sub_pd(L::Low(v), center);
-    __m128d high = _mm_sub_pd(L::High(v), center);
-    sum0 = _mm_add_pd(sum0, _mm_mul_pd(low, low));
-    sum1 = _mm_add_pd(sum1, _mm_mul_pd(high, high));
-  }
-  double sum = Sum(_mm_add_pd(sum0, sum1));
-  for (T v : block.subspan(whole)) sum += (v - mean) * (v - mean);
-  return sum;
-}
-
-Moments FromFinite(std::span<const double> block, const BlockFacts& facts, bool large) {
-  Moments moments{
-      .zeros = facts.zeros, .finite = static_cast<int64_t>(block.size()), .min = facts.min, .max = facts.max};
-  if (!large) {
-    double mean = facts.sum / static_cast<double>(block.size());
-    moments.mean = mean;
-    moments.squares = SquaredDeviations(block, mean);
-    return moments;
-  }
+Powers PowersInLongDouble(std::span<const T> values) {
   long double sum = 0;
-  for (double v : block) sum += v;
-  moments.mean = sum / static_cast<long double>(block.size());
-  for (double v : block) moments.squares += (v - moments.mean) * (v - moments.mean);
-  return moments;
+  for (T value : values) sum += static_cast<long double>(value);
+  Powers p{.shift = sum / static_cast<long double>(values.size()), .sum1 = 0, .sum2 = 0, .sum3 = 0, .sum4 = 0};
+  for (T value : values) {
+    long double d = static_cast<long double>(value) - p.shift;
+    p.sum1 += d;
+    p.sum2 += d * d;
+    p.sum3 += d * d * d;
+    p.sum4 += d * d * d * d;
+  }
+  return p;
 }
 
-Moments FromFinite(std::span<const float> block, const BlockFacts& facts, bool /*large*/) {
-  double mean = facts.sum / static_cast<double>(block.size());
-  return {.zeros = facts.zeros,
-          .finite = static_cast<int64_t>(block.size()),
-          .min = facts.min,
-          .max = facts.max,
-          .mean = mean,
-          .squares = SquaredDeviations(block, mean)};
+void SetCentral(const Powers& p, int64_t count, Moments* moments) {
+  auto n = static_cast<long double>(count);
+  long double delta = p.sum1 / n;
+  moments->origin = static_cast<double>(p.shift);
+  moments->offset = (p.shift - static_cast<long double>(moments->origin)) + delta;
+  moments->m2 = std::max(0.0L, p.sum2 - n * delta * delta);
+  moments->m3 = p.sum3 - 3 * delta * p.sum2 + 2 * n * delta * delta * delta;
+  moments->m4 =
+      std::max(0.0L, p.sum4 - 4 * delta * p.sum3 + 6 * delta * delta * p.sum2 - 3 * n * delta * delta * delta * delta);
 }
 
 template <typename T>
-void AddBlock(Moments& moments, std::span<const T> block) {
-  BlockFacts facts = Scan(block);
-  std::array<T, Moments::kBlock> kept;
-  if (!facts.finite) {
-    size_t count = 0;
-    for (T v : block) {
-      if (std::isnan(v)) {
-        ++moments.nans;
-      } else if (std::isinf(v)) {
-        ++moments.infinities;
-      } else {
-        kept[count++] = v;
-      }
+int64_t PlaceOf(std::span<const T> values, double value) {
+  return std::find(values.begin(), values.end(), static_cast<T>(value)) - values.begin();
+}
+
+// A mean to count deviations from, when nothing came before. Sums of large doubles overflow; any value will do then.
+template <typename T>
+double FirstShift(std::span<const T> values) {
+  double mean = SumOf(values) / static_cast<double>(values.size());
+  return std::isfinite(mean) ? mean : static_cast<double>(values[0]);
+}
+
+// The finite values, in `kept`; the others are counted.
+template <typename T>
+std::span<const T> KeepFinite(std::span<const T> values, std::span<T> kept, Moments* moments) {
+  size_t count = 0;
+  for (T value : values) {
+    if (std::isnan(value)) {
+      ++moments->nans;
+    } else if (std::isinf(value)) {
+      ++moments->infinities;
+    } else {
+      kept[count++] = value;
     }
-    if (count == 0) return;
-    block = std::span<const T>(kept).first(count);
-    facts = Scan(block);
   }
-  bool large = std::max(std::abs(facts.min), std::abs(facts.max)) > kLarge;
-  moments.Merge(FromFinite(block, facts, large));
+  return kept.first(count);
+}
+
+// What a block of finite values is alone, but for the places of its extremes.
+template <typename T>
+Moments OfFinite(std::span<const T> values, double shift, const BlockSums& sums) {
+  Moments block{.zeros = sums.zeros,
+                .negatives = sums.negatives,
+                .finite = static_cast<int64_t>(values.size()),
+                .min = sums.min,
+                .max = sums.max};
+  block.absolute = sums.absolute;
+  if (sums.min == sums.max) {
+    // Exactly: no rounding of a sum makes a deviation out of nothing.
+    block.origin = sums.min;
+    block.absolute = std::abs(static_cast<long double>(sums.min)) * static_cast<long double>(values.size());
+    return block;
+  }
+  double widest = std::max(std::abs(sums.min - shift), std::abs(sums.max - shift));
+  if (widest < kLarge && widest > kSmall && std::isfinite(sums.absolute)) {
+    SetCentral({shift, sums.sum1, sums.sum2, sums.sum3, sums.sum4}, block.finite, &block);
+    return block;
+  }
+  block.absolute = 0;
+  for (T value : values) block.absolute += std::abs(static_cast<long double>(value));
+  SetCentral(PowersInLongDouble(values), block.finite, &block);
+  return block;
 }
 
 template <typename T>
-void AddBlocks(Moments& moments, std::span<const T> values) {
-  for (size_t at = 0; at < values.size(); at += Moments::kBlock) {
-    AddBlock(moments, values.subspan(at, std::min(Moments::kBlock, values.size() - at)));
+Moments::Near AddBlock(Moments& moments, std::span<const T> values, int64_t first, const NearBand& band) {
+  if (values.empty()) return {};
+  const std::span<const T> all = values;
+  std::array<T, Moments::kBlock> kept;
+  auto shift = [&] { return moments.finite == 0 ? FirstShift(values) : static_cast<double>(moments.mean()); };
+  double about = shift();
+  BlockSums sums;
+  if (std::isfinite(about)) sums = SumBlock(values, about, band);
+  if (!std::isfinite(about) || !sums.finite) {
+    values = KeepFinite(values, std::span<T>(kept), &moments);
+    if (values.empty()) return {};
+    about = shift();
+    sums = SumBlock(values, about, band);
   }
+  Moments block = OfFinite(values, about, sums);
+  if (sums.min < moments.min) block.min_at = first + PlaceOf(all, sums.min);
+  if (sums.max > moments.max) block.max_at = first + PlaceOf(all, sums.max);
+  moments.Merge(block);
+  return {sums.near, sums.candidates};
 }
 
 }  // namespace
 
-void Moments::Add(std::span<const float> values) { AddBlocks(*this, values); }
-void Moments::Add(std::span<const double> values) { AddBlocks(*this, values); }
+Moments::Near Moments::Add(std::span<const float> values, int64_t first, const NearBand& band) {
+  return AddBlock(*this, values, first, band);
+}
+Moments::Near Moments::Add(std::span<const double> values, int64_t first, const NearBand& band) {
+  return AddBlock(*this, values, first, band);
+}
 
 void Moments::Merge(const Moments& other) {
   nans += other.nans;
   infinities += other.infinities;
   zeros += other.zeros;
+  negatives += other.negatives;
   if (other.finite == 0) return;
-  min = std::min(min, other.min);
-  max = std::max(max, other.max);
-  auto ours = static_cast<long double>(finite);
-  auto theirs = static_cast<long double>(other.finite);
-  long double delta = other.mean - mean;
-  mean += delta * (theirs / (ours + theirs));
-  squares += other.squares + delta * delta * (ours * theirs / (ours + theirs));
+  if (other.min < min) {
+    min = other.min;
+    min_at = other.min_at;
+  }
+  if (other.max > max) {
+    max = other.max;
+    max_at = other.max_at;
+  }
+  absolute += other.absolute;
+  auto a = static_cast<long double>(finite);
+  auto b = static_cast<long double>(other.finite);
+  long double n = a + b;
+  long double delta =
+      (static_cast<long double>(other.origin) - static_cast<long double>(origin)) + (other.offset - offset);
+  if (finite == 0) {
+    origin = other.origin;
+    offset = other.offset;
+    delta = 0;
+  }
+  long double step = delta / n;
+  m4 += other.m4 + delta * step * step * step * a * b * (a * a - a * b + b * b) +
+        6 * step * step * (a * a * other.m2 + b * b * m2) + 4 * step * (a * other.m3 - b * m3);
+  m3 += other.m3 + delta * step * step * a * b * (a - b) + 3 * step * (a * other.m2 - b * m2);
+  m2 += other.m2 + delta * step * a * b;
+  offset += step * b;
   finite += other.finite;
+}
+
+void Moments::Repeat(int64_t times) {
+  for (int64_t* counted : {&nans, &infinities, &zeros, &negatives, &finite}) *counted *= times;
+  for (long double* sum : {&m2, &m3, &m4, &absolute}) *sum *= static_cast<long double>(times);
+}
+
+void Moments::AddZeros(int64_t count) {
+  if (count <= 0) return;
+  Merge({.zeros = count, .finite = count, .min = 0, .max = 0});
 }
 
 }  // namespace pthview

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 #include <string>
 
-#include "lib/base/bytes.h"
+#include "lib/analysis/statistics/kernels.h"
 #include "lib/base/checked.h"
 #include "lib/base/element.h"
 #include "lib/model/tensor_data.h"
@@ -14,37 +13,12 @@
 namespace pthview {
 namespace {
 
-constexpr int64_t kChunkElements = int64_t{1} << 22;
-// Decoded at a time: small enough for the first-level cache.
-constexpr size_t kDecodeElements = 4096;
 // Overlapping strides may make a tensor that is quadratic in its storage. Fewer elements than this are always read,
 // more only up to kOverlapFactor times what the storage holds.
 constexpr int64_t kAlwaysRead = int64_t{1} << 28;
 constexpr uint64_t kOverlapFactor = 16;
 
 std::string Quoted(const Tensor& tensor) { return "tensor '" + std::string(tensor.path) + "'"; }
-
-// IEEE 754 half to single without a branch: the exponent is rebiased by a multiplication, which also makes subnormals
-// right.
-float WidenHalf(uint16_t half) {
-  uint32_t magnitude = static_cast<uint32_t>(half & 0x7fff) << 13;
-  float value = std::bit_cast<float>(magnitude) * std::bit_cast<float>(uint32_t{(127 + 112) << 23});
-  uint32_t bits = std::bit_cast<uint32_t>(value);
-  if ((half & 0x7c00) == 0x7c00) bits = magnitude | 0x7f800000;
-  return std::bit_cast<float>(bits | static_cast<uint32_t>(half & 0x8000) << 16);
-}
-
-float WidenBFloat16(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
-
-template <float (*Widen)(uint16_t)>
-void WidenAll(const std::byte* from, size_t count, float* to) {
-  constexpr size_t kStep = 64;  // a loop of known length is one that compilers vectorize at -O2
-  size_t i = 0;
-  for (; i + kStep <= count; i += kStep) {
-    for (size_t k = i; k < i + kStep; ++k) to[k] = Widen(LoadLittle<uint16_t>(from + 2 * k));
-  }
-  for (; i < count; ++i) to[i] = Widen(LoadLittle<uint16_t>(from + 2 * i));
-}
 
 void CopyFloats(const std::byte* from, size_t count, float* to) { std::memcpy(to, from, count * sizeof(float)); }
 
@@ -54,15 +28,31 @@ using FloatDecoder = void (*)(const std::byte*, size_t, float*);
 FloatDecoder FloatDecoderOf(DType dtype) {
   switch (dtype) {
     case DType::kFloat32: return CopyFloats;
-    case DType::kBFloat16: return WidenAll<WidenBFloat16>;
-    case DType::kFloat16: return WidenAll<WidenHalf>;
+    case DType::kBFloat16: return WidenBFloat16;
+    case DType::kFloat16: return WidenHalf;
     default: return nullptr;
   }
 }
 
 }  // namespace
 
-Result<ValueReader> ValueReader::Open(const Model& model, const Tensor& tensor) {
+Result<ValueReader> ValueReader::Open(const Model& model, const Tensor& tensor, std::optional<int64_t> axis) {
+  return OpenView(model, tensor, axis, true);
+}
+
+Result<ValueReader> ValueReader::OpenAll(const Model& model, const Tensor& tensor) {
+  return OpenView(model, tensor, {}, false);
+}
+
+Result<ValueReader> ValueReader::OpenView(const Model& model, const Tensor& tensor, std::optional<int64_t> axis,
+                                          bool collapse) {
+  auto rank = static_cast<int64_t>(tensor.shape.size());
+  if (axis && (*axis < -rank || *axis >= rank)) {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = Quoted(tensor) + " has " + std::to_string(rank) + " dimensions, and no axis " +
+                            std::to_string(*axis)};
+  }
+  if (axis && *axis < 0) *axis += rank;
   if (tensor.layout != Layout::kDense) {
     return Error{.code = ErrorCode::kUnsupported,
                  .message = Quoted(tensor) + " has layout " + std::string(LayoutName(tensor.layout)),
@@ -81,30 +71,40 @@ Result<ValueReader> ValueReader::Open(const Model& model, const Tensor& tensor) 
   }
   ValueReader reader;
   reader.model_ = &model;
-  PTHVIEW_TRY(reader.CollapseRepeats(tensor));
-  if (kind == DTypeClass::kQuantized) PTHVIEW_TRY(reader.ReadQuantization(tensor));
+  PTHVIEW_TRY(reader.SetView(tensor, axis, collapse));
+  if (kind == DTypeClass::kQuantized) PTHVIEW_TRY(reader.ReadQuantization(tensor, axis));
   return reader;
 }
 
-Status ValueReader::CollapseRepeats(const Tensor& tensor) {
+Status ValueReader::SetView(const Tensor& tensor, std::optional<int64_t> axis, bool collapse) {
   const Quantization* quantization =
       tensor.quantization == kNone ? nullptr : &model_->quantizations[tensor.quantization];
   shape_.assign(tensor.shape.begin(), tensor.shape.end());
   strides_.assign(tensor.strides.begin(), tensor.strides.end());
-  for (size_t d = 0; d < strides_.size() && tensor.numel > 0; ++d) {
+  steps_.assign(shape_.size(), 1);
+  for (size_t d = shape_.size(); d-- > 1 && tensor.numel > 0;) steps_[d - 1] = steps_[d] * shape_[d];
+  for (size_t d = 0; collapse && d < strides_.size() && tensor.numel > 0; ++d) {
     // Along the channels the stored code repeats, but its value does not.
     bool is_channel =
-        quantization != nullptr && quantization->per_channel && quantization->axis == static_cast<int64_t>(d);
+        (axis && *axis == static_cast<int64_t>(d)) ||
+        (quantization != nullptr && quantization->per_channel && quantization->axis == static_cast<int64_t>(d));
     if (strides_[d] != 0 || shape_[d] <= 1 || is_channel) continue;
     repeat_ *= shape_[d];  // divides numel, so it cannot overflow
     shape_[d] = 1;
   }
   count_ = tensor.numel == 0 ? 0 : tensor.numel / repeat_;
+  bool moved = axis && *axis > 0;
+  if (axis) {
+    channels_ = shape_[static_cast<size_t>(*axis)];
+    for (std::vector<int64_t>* row : {&shape_, &strides_, &steps_}) {
+      std::rotate(row->begin(), row->begin() + *axis, row->begin() + *axis + 1);
+    }
+  }
   view_ = tensor;
   view_.shape = shape_;
   view_.strides = strides_;
   view_.numel = count_;
-  if (repeat_ > 1) view_.contiguous = false;  // what is left may be, but nothing has checked it
+  if (repeat_ > 1 || moved) view_.contiguous = false;  // what is left may be, but nothing has checked it
 
   uint64_t item_size = std::max<uint64_t>(Info(tensor.dtype).item_size, 1);
   uint64_t stored = tensor.storage == kNone ? 0 : model_->storages[tensor.storage].nbytes / item_size;
@@ -117,7 +117,7 @@ Status ValueReader::CollapseRepeats(const Tensor& tensor) {
   return Ok();
 }
 
-Status ValueReader::ReadQuantization(const Tensor& tensor) {
+Status ValueReader::ReadQuantization(const Tensor& tensor, std::optional<int64_t> axis) {
   if (tensor.quantization == kNone) return Ok();  // the codes themselves
   const Quantization& quantization = model_->quantizations[tensor.quantization];
   if (!quantization.per_channel) {
@@ -127,7 +127,14 @@ Status ValueReader::ReadQuantization(const Tensor& tensor) {
     return Ok();
   }
   auto rank = static_cast<int64_t>(shape_.size());
-  int64_t channels = quantization.axis >= 0 && quantization.axis < rank ? shape_[quantization.axis] : -1;
+  // Where the channels' dimension is now that the axis stands in front.
+  int64_t at = quantization.axis;
+  if (axis && at == *axis) {
+    at = 0;
+  } else if (axis && at < *axis) {
+    ++at;
+  }
+  int64_t channels = quantization.axis >= 0 && quantization.axis < rank ? shape_[static_cast<size_t>(at)] : -1;
   auto read = [&](Index component, std::vector<double>* out) -> Status {
     if (component >= model_->components.size() || model_->components[component].numel != channels) {
       return Error{.code = ErrorCode::kCorrupt,
@@ -142,25 +149,29 @@ Status ValueReader::ReadQuantization(const Tensor& tensor) {
   PTHVIEW_TRY(read(quantization.scales, &scales_));
   PTHVIEW_TRY(read(quantization.zero_points, &zero_points_));
   channel_run_ = 1;
-  for (size_t d = static_cast<size_t>(quantization.axis) + 1; d < shape_.size(); ++d)
-    channel_run_ *= std::max<int64_t>(shape_[d], 1);
+  for (size_t d = static_cast<size_t>(at) + 1; d < shape_.size(); ++d) channel_run_ *= std::max<int64_t>(shape_[d], 1);
   return Ok();
 }
 
-size_t ValueReader::chunks() const {
-  return static_cast<size_t>(count_ / kChunkElements + (count_ % kChunkElements != 0));
+int64_t ValueReader::PlaceOf(int64_t index) const {
+  int64_t place = 0;
+  for (size_t d = shape_.size(); d-- > 0;) {
+    int64_t size = std::max<int64_t>(shape_[d], 1);
+    place += index % size * steps_[d];
+    index /= size;
+  }
+  return place;
 }
 
-Status ValueReader::ReadChunk(size_t chunk, const std::function<void(const ValueBlock&)>& add) const {
-  const int64_t first = static_cast<int64_t>(chunk) * kChunkElements;
+Status ValueReader::Read(int64_t first, int64_t count, const std::function<void(const ValueBlock&)>& add) const {
   const DType dtype = BlockDType(view_.dtype);
   const size_t item = Info(dtype).item_size;
   // torch counts a pair of these as one element.
-  const size_t values_per_item = dtype == DType::kFloat4E2M1FNx2 ? 2 : 1;
+  const size_t values_per_item = ValuesPerElement(dtype);
   const FloatDecoder decode_floats = FloatDecoderOf(dtype);
   int64_t index = first;
-  alignas(16) std::array<float, kDecodeElements> floats;
-  alignas(16) std::array<double, kDecodeElements> doubles;
+  alignas(16) std::array<float, kMostInBlock> floats;
+  alignas(16) std::array<double, kMostInBlock> doubles;
   auto decode = [&](const std::byte* at, size_t count) {
     // Most float32 blocks are aligned and need no copy.
     if (dtype == DType::kFloat32 && reinterpret_cast<uintptr_t>(at) % alignof(float) == 0) {
@@ -178,14 +189,14 @@ Status ValueReader::ReadChunk(size_t chunk, const std::function<void(const Value
       *model_, view_,
       [&](std::span<const std::byte> bytes) -> Status {
         while (bytes.size() >= item) {
-          size_t count = std::min(bytes.size() / item, kDecodeElements / values_per_item);
+          size_t count = std::min(bytes.size() / item, kMostInBlock / values_per_item);
           decode(bytes.data(), count);
           bytes = bytes.subspan(count * item);
           index += static_cast<int64_t>(count);
         }
         return Ok();
       },
-      first, std::min(kChunkElements, count_ - first));
+      first, std::min(count, count_ - first));
 }
 
 void ValueReader::Dequantize(int64_t index, std::span<double> codes) const {

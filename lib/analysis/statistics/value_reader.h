@@ -1,15 +1,14 @@
 // The values of a tensor as floats or doubles, read in chunks by all cores: what statistics and histograms stand on.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "lib/base/result.h"
-#include "lib/base/threads.h"
 #include "lib/model/model.h"
 
 namespace pthview {
@@ -21,26 +20,42 @@ struct ValueBlock {
   std::span<const double> doubles;
 };
 
-// Values in logical order, except that elements which a stride of 0 repeats come only once.
+// Values in logical order, except that elements which a stride of 0 repeats come only once. With an axis, that one
+// comes first: channel after channel, each as if it were a tensor of its own, and channels are never left out.
 class ValueReader {
  public:
   // kNotFound when the tensor has no bytes, kUnsupported for layouts that are not dense and for types without numbers,
   // kCorrupt when per-channel scales do not fit, kLimit when overlapping strides make far more elements than are
-  // stored.
-  static Result<ValueReader> Open(const Model& model, const Tensor& tensor);
+  // stored, kUsage when the tensor has no such axis (-1 is the last).
+  static Result<ValueReader> Open(const Model& model, const Tensor& tensor, std::optional<int64_t> axis = {});
+  // Every element as often as it stands, so that two tensors can be read in step.
+  static Result<ValueReader> OpenAll(const Model& model, const Tensor& tensor);
+
+  // Its view points into itself.
+  ValueReader(ValueReader&&) noexcept = default;
+  ValueReader& operator=(ValueReader&&) noexcept = default;
+  ValueReader(const ValueReader&) = delete;
+  ValueReader& operator=(const ValueReader&) = delete;
 
   // How often each value that is read stands in the tensor (1 without a stride of 0).
   int64_t repeat() const { return repeat_; }
   // Elements that are read; times repeat() it is the tensor's numel.
   int64_t count() const { return count_; }
+  // Numbers in each: 2 for float4_e2m1fn_x2, else 1.
+  int64_t values_per_element() const { return static_cast<int64_t>(ValuesPerElement(view_.dtype)); }
+  // Of the axis; 1 without one.
+  int64_t channels() const { return channels_; }
+  // Where the element that comes as number `index` first stands in the tensor, in row-major order.
+  int64_t PlaceOf(int64_t index) const;
 
-  size_t chunks() const;
-  // Reads chunk number `chunk`; several threads may do so at once.
-  Status ReadChunk(size_t chunk, const std::function<void(const ValueBlock&)>& add) const;
+  // Elements [first, first + count), in blocks of at most kMostInBlock values; several threads may read at once.
+  static constexpr size_t kMostInBlock = 4096;
+  Status Read(int64_t first, int64_t count, const std::function<void(const ValueBlock&)>& add) const;
 
  private:
+  ValueReader() = default;
   const Model* model_ = nullptr;
-  std::vector<int64_t> shape_;  // with the dimensions of stride 0 at size 1
+  std::vector<int64_t> shape_;  // with the dimensions of stride 0 at size 1, and the axis in front
   std::vector<int64_t> strides_;
   Tensor view_;  // the tensor over shape_ and strides_
   int64_t repeat_ = 1;
@@ -50,34 +65,15 @@ class ValueReader {
   std::vector<double> zero_points_;
   int64_t channel_run_ = 1;
 
-  Status CollapseRepeats(const Tensor& tensor);
-  Status ReadQuantization(const Tensor& tensor);
+  int64_t channels_ = 1;
+  std::vector<int64_t> steps_;  // of each dimension of shape_, in the tensor's row-major order
+
+  static Result<ValueReader> OpenView(const Model& model, const Tensor& tensor, std::optional<int64_t> axis,
+                                      bool collapse);
+  Status SetView(const Tensor& tensor, std::optional<int64_t> axis, bool collapse);
+  Status ReadQuantization(const Tensor& tensor, std::optional<int64_t> axis);
   // Codes of the elements from `index` on become their values.
   void Dequantize(int64_t index, std::span<double> codes) const;
 };
-
-// Reads everything, each chunk into an accumulator of its own, and merges them in order, so that the result does not
-// depend on the number of threads. Accumulator: copyable, Add(span<const float>), Add(span<const double>),
-// Merge(other).
-template <typename Accumulator>
-Result<Accumulator> Accumulate(const ValueReader& reader, const Accumulator& empty) {
-  std::vector<Accumulator> parts(reader.chunks(), empty);
-  std::vector<Status> statuses(parts.size());
-  std::atomic<bool> failed = false;
-  ParallelFor(parts.size(), [&](size_t chunk) {
-    if (failed.load(std::memory_order_relaxed)) return;
-    statuses[chunk] = reader.ReadChunk(chunk, [&](const ValueBlock& block) {
-      if (!block.floats.empty()) parts[chunk].Add(block.floats);
-      if (!block.doubles.empty()) parts[chunk].Add(block.doubles);
-    });
-    if (!statuses[chunk]) failed = true;
-  });
-  Accumulator total = empty;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    PTHVIEW_TRY(std::move(statuses[i]));
-    total.Merge(parts[i]);
-  }
-  return total;
-}
 
 }  // namespace pthview

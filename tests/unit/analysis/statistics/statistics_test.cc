@@ -216,7 +216,7 @@ TEST(Statistics, SayWhyThereAreNone) {
   EXPECT_EQ(code_of(fixture.Add("missing", {2})), ErrorCode::kNotFound);
   Index sparse = fixture.AddValues<float>({2}, DType::kFloat32, {1, 2});
   fixture.model.tensors[sparse].layout = Layout::kSparseCoo;
-  EXPECT_EQ(code_of(sparse), ErrorCode::kUnsupported);
+  EXPECT_EQ(code_of(sparse), ErrorCode::kCorrupt);  // it has no indices
   EXPECT_EQ(code_of(fixture.AddValues<uint8_t>({2}, DType::kBits8, {1, 2})), ErrorCode::kUnsupported);
 }
 
@@ -224,7 +224,7 @@ std::vector<int64_t> CountsOf(const ModelFixture& fixture, Index t, int bins) {
   const Tensor& tensor = fixture.model.tensors[t];
   Result<Statistics> statistics = ComputeStatistics(fixture.model, tensor);
   if (!statistics) return {};
-  Result<Histogram> histogram = ComputeHistogram(fixture.model, tensor, *statistics, bins);
+  Result<Histogram> histogram = ComputeHistogram(fixture.model, tensor, *statistics, {.bins = bins});
   return histogram ? histogram->counts : std::vector<int64_t>{};
 }
 
@@ -253,11 +253,74 @@ TEST(Histogram, CountsRepeatedElements) {
   EXPECT_THAT(CountsOf(fixture, t, 2), ElementsAre(5, 5));
 }
 
+TEST(Histogram, ChoosesBinsByFreedmanAndDiaconis) {
+  ModelFixture fixture;
+  std::vector<double> values;
+  for (int i = 0; i < 1000; ++i) values.push_back(i);
+  Index t = fixture.AddValues({1000}, DType::kFloat64, values);
+  const Tensor& tensor = fixture.model.tensors[t];
+  StatisticsOptions options{.percentiles = true};
+  Result<Statistics> statistics = ComputeStatistics(fixture.model, tensor, options);
+  ASSERT_TRUE(statistics);
+  EXPECT_DOUBLE_EQ(statistics->percentiles[3], 499.5);
+  Result<Histogram> histogram = ComputeHistogram(fixture.model, tensor, *statistics, {});
+  ASSERT_TRUE(histogram);
+  EXPECT_EQ(histogram->counts.size(), 10U);  // 999 / (2 * 499.5 / 10)
+  EXPECT_THAT(histogram->counts, ::testing::Each(100));
+}
+
+TEST(Histogram, OfMagnitudesIsByTheirLogarithms) {
+  ModelFixture fixture;
+  Index t = fixture.AddValues<double>({7}, DType::kFloat64, {0, 1, -10, 100, 1000, -1000, NAN});
+  const Tensor& tensor = fixture.model.tensors[t];
+  Result<Histogram> histogram = ComputeHistogram(fixture.model, tensor, Of(fixture, t), {.bins = 3, .log = true});
+  ASSERT_TRUE(histogram);
+  EXPECT_EQ(histogram->low, 0);
+  EXPECT_EQ(histogram->high, 3);
+  EXPECT_THAT(histogram->counts, ElementsAre(1, 1, 3));
+}
+
+TEST(Statistics, KnowWhereTheExtremesStand) {
+  ModelFixture fixture;
+  Index t = fixture.AddValues<float>({2, 3}, DType::kFloat32, {5, -1, 2, 7, 7, -1});
+  EXPECT_EQ(Of(fixture, t).min_at, 1);
+  EXPECT_EQ(Of(fixture, t).max_at, 3);
+  fixture.Restride(t, {3, 2}, {1, 3});  // 5 7 -1 7 2 -1
+  EXPECT_EQ(Of(fixture, t).min_at, 2);
+  EXPECT_EQ(Of(fixture, t).max_at, 1);
+  fixture.Restride(t, {4, 3}, {0, 1});  // the row 5 -1 2, four times
+  EXPECT_EQ(Of(fixture, t).min_at, 1);
+}
+
+TEST(Statistics, OfChannelsAreThoseOfSlices) {
+  ModelFixture fixture;
+  Index t = fixture.AddValues<float>({2, 3}, DType::kFloat32, {1, 2, 3, 5, 7, 9});
+  const Tensor& tensor = fixture.model.tensors[t];
+  auto columns = ComputeChannelStatistics(fixture.model, tensor, -1);
+  ASSERT_TRUE(columns);
+  ASSERT_EQ(columns->size(), 3U);
+  ExpectMoments((*columns)[1], 2, 7, 4.5, 2.5);
+  EXPECT_EQ((*columns)[1].max_at, 4);
+  auto none = ComputeChannelStatistics(fixture.model, tensor, 2);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, ErrorCode::kUsage);
+}
+
+TEST(Statistics, AreCancelled) {
+  ModelFixture fixture;
+  Index t = fixture.AddValues<float>({2}, DType::kFloat32, {1, 2});
+  std::atomic<bool> cancelled = true;
+  Result<Statistics> result = ComputeStatistics(fixture.model, fixture.model.tensors[t], {.cancelled = &cancelled});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, ErrorCode::kInterrupted);
+}
+
 TEST(Histogram, RefusesAbsurdBins) {
   ModelFixture fixture;
   Index t = fixture.AddValues<float>({1}, DType::kFloat32, {1});
-  for (int bins : {0, -1, 1 << 20}) {
-    Result<Histogram> result = ComputeHistogram(fixture.model, fixture.model.tensors[t], Of(fixture, t), bins);
+  for (int bins : {-1, 1 << 20}) {
+    Result<Histogram> result =
+        ComputeHistogram(fixture.model, fixture.model.tensors[t], Of(fixture, t), {.bins = bins});
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, ErrorCode::kUsage);
   }

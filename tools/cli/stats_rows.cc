@@ -1,0 +1,424 @@
+#include "tools/cli/stats_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "lib/analysis/names/suggest.h"
+#include "lib/analysis/statistics/figures.h"
+#include "lib/base/escape.h"
+#include "lib/base/progress.h"
+#include "lib/base/threads.h"
+#include "tools/cli/json_rows.h"
+#include "tools/cli/tensor_table.h"
+#include "tools/cli/text_table.h"
+
+namespace pthview {
+namespace {
+
+// What a tensor itself is responsible for stands in its row; what goes wrong with the file fails.
+void Take(StatsRow& row, Result<Statistics> result) {
+  if (result) {
+    row.statistics = std::move(*result);
+    return;
+  }
+  Error error = std::move(result).error();
+  row.reason = error.message;
+  switch (error.code) {
+    case ErrorCode::kUnsupported:
+    case ErrorCode::kNotFound:
+    case ErrorCode::kLimit: break;
+    default: row.failed = std::move(error);
+  }
+}
+
+// The rows of one tensor a channel each; places are within the tensor.
+Status AddChannels(const Model& model, const Selection& selection, size_t i, const StatsQuery& query, StatsRows* rows) {
+  const Index t = selection.tensors[i];
+  const Tensor& tensor = model.tensors[t];
+  StatsRow row{.name = std::string(selection.NameOf(model, i)), .tensor = t};
+  auto channels = ComputeChannelStatistics(model, tensor, *query.axis, query.options);
+  if (!channels && channels.error().code == ErrorCode::kUsage) {
+    row.reason = channels.error().message;
+    rows->rows.push_back(std::move(row));
+    return Ok();
+  }
+  if (!channels) {
+    Take(row, std::move(channels).error());
+    rows->rows.push_back(std::move(row));
+    return Ok();
+  }
+  for (size_t c = 0; c < channels->size(); ++c) {
+    rows->rows.push_back(row);
+    rows->rows.back().channel = static_cast<int64_t>(c);
+    rows->rows.back().statistics = std::move((*channels)[c]);
+  }
+  return Ok();
+}
+
+// Modules in the order in which their first tensor stands; each sums up what is below it.
+std::vector<StatsRow> ByModule(const Model& model, std::span<const StatsRow> tensors) {
+  std::vector<StatsRow> modules;
+  std::map<std::string, size_t, std::less<>> place;
+  std::vector<std::vector<const Statistics*>> parts;
+  for (const StatsRow& row : tensors) {
+    if (!row.statistics || model.tensors[row.tensor].same_as != kNone) continue;
+    std::string_view name = row.name;
+    for (size_t dot = name.find('.');; dot = name.find('.', dot + 1)) {
+      if (dot == std::string_view::npos) break;
+      std::string_view module = name.substr(0, dot);
+      auto [at, added] = place.try_emplace(std::string(module), modules.size());
+      if (added) {
+        modules.push_back({.name = std::string(module), .tensors = 0});
+        parts.emplace_back();
+      }
+      ++modules[at->second].tensors;
+      parts[at->second].push_back(&*row.statistics);
+    }
+  }
+  for (size_t i = 0; i < modules.size(); ++i) modules[i].statistics = MergeStatistics(parts[i]);
+  return modules;
+}
+
+constexpr uint64_t kDeepByItself = uint64_t{256} << 20;  // bytes that are read once more without being asked to
+
+// Spectra of the matrices, the cheapest first, until what they may take is spent.
+void AddSpectra(const Model& model, const StatsQuery& query, StatsRows* rows) {
+  std::vector<std::pair<double, size_t>> order;
+  for (size_t i = 0; i < rows->rows.size(); ++i) {
+    const Tensor& tensor = model.tensors[rows->rows[i].tensor];
+    auto shape = MatrixShapeOf(tensor);
+    if (shape && rows->rows[i].statistics && Info(tensor.dtype).kind == DTypeClass::kFloat) {
+      order.emplace_back(SpectrumCost(shape->rows, shape->columns), i);
+    }
+  }
+  std::ranges::sort(order);
+  double spent = 0;
+  size_t fits = 0;
+  while (fits < order.size() && spent + order[fits].first <= query.max_cost) spent += order[fits++].first;
+  ParallelFor(fits, [&](size_t i) {
+    StatsRow& row = rows->rows[order[i].second];
+    auto spectrum = ComputeSpectrum(model, model.tensors[row.tensor], query.max_cost);
+    if (spectrum) row.spectrum = std::move(*spectrum);
+  });
+  if (fits < order.size()) {
+    rows->notes.push_back(fmt::format("{} spectra left out: they take more than --max-cost {:g} multiplications",
+                                      order.size() - fits, query.max_cost));
+  }
+}
+
+// What reads tensors once more: rows of weights, states of the optimizer.
+void Judge(const Model& model, const StatsQuery& query, StatsRows* rows) {
+  std::map<Index, StatsRow*> by_tensor;
+  uint64_t weights = 0;
+  for (StatsRow& row : rows->rows) {
+    by_tensor.try_emplace(row.tensor, &row);
+    weights += model.tensors[row.tensor].nbytes();
+  }
+  std::vector<StateOfParameter> states = JoinOptimizerStates(model);
+  std::erase_if(states, [&](const StateOfParameter& state) { return !by_tensor.contains(state.parameter); });
+  uint64_t of_states = 0;
+  for (const StateOfParameter& state : states) {
+    for (Index t : state.tensors) of_states += model.tensors[t].nbytes();
+  }
+  if (query.deep || of_states <= kDeepByItself) {
+    ParallelFor(states.size(), [&](size_t i) {
+      auto update = ComputeUpdate(model, states[i]);
+      if (update && !update->kind.empty()) by_tensor[states[i].parameter]->update = std::move(*update);
+    });
+  } else {
+    rows->notes.push_back("the optimizer's states were not read; --deep reads them");
+  }
+  const bool deep = query.deep || weights <= kDeepByItself;
+  if (!deep) rows->notes.push_back("rows of weights were not looked at one by one; --deep does");
+  std::vector<std::vector<Statistics>> channels(rows->rows.size());
+  if (deep) {
+    ParallelFor(rows->rows.size(), [&](size_t i) {
+      const Tensor& tensor = model.tensors[rows->rows[i].tensor];
+      bool weight = tensor.kind == TensorKind::kParameter && Info(tensor.dtype).kind == DTypeClass::kFloat &&
+                    tensor.shape.size() >= 2 && tensor.layout == Layout::kDense;
+      if (!weight || !rows->rows[i].statistics) return;
+      auto computed = ComputeChannelStatistics(model, tensor, 0);
+      if (computed) channels[i] = std::move(*computed);
+    });
+  }
+  std::vector<HealthSubject> subjects;
+  for (size_t i = 0; i < rows->rows.size(); ++i) {
+    const StatsRow& row = rows->rows[i];
+    subjects.push_back({.tensor = row.tensor,
+                        .statistics = row.statistics ? &*row.statistics : nullptr,
+                        .rows = channels[i],
+                        .spectrum = row.spectrum ? &*row.spectrum : nullptr,
+                        .update = row.update ? &*row.update : nullptr});
+  }
+  rows->warnings = JudgeHealth(model, subjects);
+}
+
+Statistics TotalOf(const Model& model, std::span<const StatsRow> rows) {
+  std::vector<const Statistics*> parts;
+  for (const StatsRow& row : rows) {
+    if (row.statistics && (row.tensor == kNone || model.tensors[row.tensor].same_as == kNone)) {
+      parts.push_back(&*row.statistics);
+    }
+  }
+  return MergeStatistics(parts);
+}
+
+Status Sort(std::vector<StatsRow>& rows, const Model& model, const StatsQuery& query) {
+  auto by_number = [&](auto value) {
+    // Rows without the figure come last, whichever way round.
+    std::stable_sort(rows.begin(), rows.end(), [&](const StatsRow& a, const StatsRow& b) {
+      double x = value(a);
+      double y = value(b);
+      if (std::isnan(x) || std::isnan(y)) return !std::isnan(x) && std::isnan(y);
+      return query.reverse ? y < x : x < y;
+    });
+  };
+  if (query.sort.empty()) {
+    if (query.reverse) std::ranges::reverse(rows);
+    return Ok();
+  }
+  if (query.sort == "name") {
+    std::ranges::stable_sort(rows, {}, &StatsRow::name);
+    if (query.reverse) std::ranges::reverse(rows);
+    return Ok();
+  }
+  if (query.sort == "dtype" || query.sort == "shape") {
+    auto less = RowOrder(query.sort);
+    if (!less) return std::move(less).error();
+    std::stable_sort(rows.begin(), rows.end(), [&](const StatsRow& a, const StatsRow& b) {
+      if (a.tensor == kNone || b.tensor == kNone) return false;
+      return (*less)(model.tensors[a.tensor], model.tensors[b.tensor]);
+    });
+    if (query.reverse) std::ranges::reverse(rows);
+    return Ok();
+  }
+  using Extra = double (*)(const StatsRow&);
+  static constexpr std::pair<std::string_view, Extra> kExtras[] = {
+      {"stable_rank", [](const StatsRow& row) { return row.spectrum ? row.spectrum->stable_rank : Statistics::kNone; }},
+      {"condition", [](const StatsRow& row) { return row.spectrum ? row.spectrum->condition : Statistics::kNone; }},
+      {"alpha", [](const StatsRow& row) { return row.spectrum ? row.spectrum->alpha : Statistics::kNone; }},
+      {"gradient", [](const StatsRow& row) { return row.update ? row.update->gradient : Statistics::kNone; }},
+      {"update_ratio", [](const StatsRow& row) { return row.update ? row.update->ratio : Statistics::kNone; }},
+  };
+  for (const auto& [name, value] : kExtras) {
+    if (query.sort != name) continue;
+    by_number(value);
+    return Ok();
+  }
+  const Figure* figure = FigureByName(query.sort);
+  if (figure == nullptr) {
+    std::string known = "name, dtype, shape";
+    for (const Figure& one : Figures()) known += fmt::format(", {}", one.name);
+    for (const auto& [name, value] : kExtras) known += fmt::format(", {}", name);
+    return Error{.code = ErrorCode::kUsage,
+                 .message = fmt::format("there is no column '{}'", query.sort),
+                 .hint = "columns are " + known};
+  }
+  by_number(
+      [&](const StatsRow& row) { return row.statistics ? ValueOf(*figure, *row.statistics) : Statistics::kNone; });
+  return Ok();
+}
+
+std::string NameOf(const StatsRow& row, const StatsQuery& query) {
+  if (row.channel < 0) return row.name;
+  std::string before;
+  for (int64_t d = 0; d < *query.axis; ++d) before += ":, ";
+  return fmt::format("{}[{}{}]", row.name, *query.axis < 0 ? "..., " : before, row.channel);
+}
+
+std::string Share(int64_t part, int64_t all) { return part == 0 ? "0" : PercentText(part, all); }
+
+std::string ReasonCell(const StatsRow& row) { return row.statistics ? "" : EscapeForTerminal(row.reason); }
+
+}  // namespace
+
+Result<StatsRows> MakeStatsRows(const Model& model, const Selection& selection, const StatsQuery& query) {
+  if (query.by != "tensor" && query.by != "module" && query.by != "file") {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = fmt::format("--by takes tensor, module or file, not '{}'", query.by)};
+  }
+  StatsRows rows;
+  uint64_t bytes = 0;
+  std::vector<const Tensor*> tensors;
+  for (Index t : selection.tensors) {
+    tensors.push_back(&model.tensors[t]);
+    bytes += model.tensors[t].nbytes();
+  }
+  Progress progress("reading", bytes);
+  StatsQuery told = query;
+  told.options.advance = [&](uint64_t more) { progress.Advance(more); };
+  if (query.axis) {
+    for (size_t i = 0; i < tensors.size(); ++i) PTHVIEW_TRY(AddChannels(model, selection, i, told, &rows));
+  } else {
+    auto results = ComputeAllStatistics(model, tensors, told.options);
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      rows.rows.push_back({.name = std::string(selection.NameOf(model, i)), .tensor = selection.tensors[i]});
+      Take(rows.rows.back(), std::move(results[i]));
+    }
+  }
+  rows.total = TotalOf(model, rows.rows);
+  if (!query.axis) {
+    if (query.spectra) AddSpectra(model, query, &rows);
+    Judge(model, query, &rows);
+  }
+  if (query.by == "module") rows.rows = ByModule(model, rows.rows);
+  if (query.by == "file") {
+    auto counted =
+        static_cast<int64_t>(std::ranges::count_if(rows.rows, [](const StatsRow& r) { return !!r.statistics; }));
+    rows.rows = {{.name = model.file, .tensors = counted, .statistics = rows.total}};
+  }
+  PTHVIEW_TRY(Sort(rows.rows, model, query));
+  return rows;
+}
+
+void PrintStatsTable(Output& out, const Style& style, const Model& model, const StatsRows& rows,
+                     const StatsQuery& query) {
+  const std::string keep(1, '\0');
+  std::vector<TextColumn> columns = {{.title = query.by == "tensor" ? "name" : query.by}};
+  columns.push_back({.title = "shape", .idle = ""});
+  for (const char* title : {"mean", "std", "min", "max", "l2", "skewness", "kurtosis"}) {
+    columns.push_back({.title = title, .right = true});
+  }
+  for (const char* title : {"zeros", "near_zeros", "nans", "infinities"}) {
+    columns.push_back({.title = title, .right = true, .idle = "0"});
+  }
+  columns.push_back({.title = "distinct", .right = true, .idle = ""});
+  if (query.options.percentiles) {
+    for (const char* title : {"p1", "p5", "p25", "p50", "p75", "p95", "p99"}) {
+      columns.push_back({.title = title, .right = true, .idle = "-"});
+    }
+  }
+  for (const char* title : {"rank", "stable_rank", "condition", "alpha", "gradient", "update_ratio"}) {
+    columns.push_back({.title = title, .right = true, .idle = "-"});
+  }
+  columns.push_back({.title = "requires_grad", .idle = "-"});
+  columns.push_back({.title = "", .idle = ""});
+  TextTable table(columns);
+  for (const StatsRow& row : rows.rows) {
+    const Statistics s = row.statistics.value_or(Statistics{});
+    const Tensor* tensor = row.tensor == kNone ? nullptr : &model.tensors[row.tensor];
+    std::vector<std::string> cells = {EscapeForTerminal(NameOf(row, query)),
+                                      tensor == nullptr || row.channel >= 0 ? "" : ShapeText(tensor->shape)};
+    for (double value : {s.mean, s.std, s.min, s.max, s.l2, s.skewness, s.kurtosis})
+      cells.push_back(ShortNumber(value));
+    cells.push_back(Share(s.zeros, s.count));
+    cells.push_back(Share(s.near_zeros, s.count));
+    cells.push_back(WithCommas(static_cast<uint64_t>(s.nans)));
+    cells.push_back(WithCommas(static_cast<uint64_t>(s.infinities)));
+    cells.push_back(s.distinct && *s.distinct <= 16 && s.count > 16 ? std::to_string(*s.distinct) : "");
+    if (query.options.percentiles) {
+      for (size_t p = 0; p < kPercentiles.size(); ++p) {
+        cells.push_back(p < s.percentiles.size() ? ShortNumber(s.percentiles[p]) : "-");
+      }
+    }
+    const Spectrum spectrum = row.spectrum.value_or(Spectrum{});
+    cells.push_back(row.spectrum ? std::to_string(spectrum.rank) : "-");
+    for (double value : {spectrum.stable_rank, spectrum.condition, spectrum.alpha}) cells.push_back(ShortNumber(value));
+    const UpdateFigures update = row.update.value_or(UpdateFigures{});
+    for (double value : {update.gradient, update.ratio}) cells.push_back(ShortNumber(value));
+    cells.push_back(tensor == nullptr || !tensor->requires_grad ? "-" : *tensor->requires_grad ? "True" : "False");
+    cells.push_back(ReasonCell(row));
+    table.Add(std::move(cells));
+  }
+  table.Print(out, style);
+  const Statistics& t = rows.total;
+  out << fmt::format(
+      "{} values, mean {}, std {}, l2 {}; zeros {}, near zero {} (nearer than {:g} x std of the tensor)\n",
+      WithCommas(static_cast<uint64_t>(t.count)), ShortNumber(t.mean), ShortNumber(t.std), ShortNumber(t.l2),
+      Share(t.zeros, t.count), Share(t.near_zeros, t.count), query.options.near_zero);
+}
+
+void PrintStatsCsv(Output& out, const Model& model, const StatsRows& rows, const StatsQuery& query) {
+  out << "name,dtype,shape,requires_grad";
+  auto written = [&](const Figure& figure) { return !figure.percentile || query.options.percentiles; };
+  for (const Figure& figure : Figures()) {
+    if (written(figure)) out << fmt::format(",{}", figure.name);
+  }
+  out << "\n";
+  for (const StatsRow& row : rows.rows) {
+    const Tensor* tensor = row.tensor == kNone ? nullptr : &model.tensors[row.tensor];
+    out << CsvCell(NameOf(row, query)) << "," << (tensor == nullptr ? "" : DTypeName(tensor->dtype)) << ","
+        << CsvCell(tensor == nullptr ? "" : ShapeText(tensor->shape)) << ","
+        << (tensor == nullptr || !tensor->requires_grad ? ""
+            : *tensor->requires_grad                    ? "True"
+                                                        : "False");
+    for (const Figure& figure : Figures()) {
+      if (written(figure)) out << "," << (row.statistics ? FigureText(figure, *row.statistics) : "");
+    }
+    out << "\n";
+  }
+}
+
+void PrintStatsJson(Output& out, const Model& model, const StatsRows& rows, const StatsQuery& query) {
+  JsonWriter json(&out.buffer());
+  json.BeginObject().Key("schema").String("pthview.stats/1");
+  json.Key("file").String(model.file).Key("format").String(model.format);
+  json.Key("near_zero").Double(query.options.near_zero).Key("by").String(query.by);
+  json.Key("rows").BeginArray();
+  for (const StatsRow& row : rows.rows) {
+    json.BeginObject().Key("name").String(row.name);
+    if (row.tensor != kNone) {
+      const Tensor& tensor = model.tensors[row.tensor];
+      json.Key("path").String(tensor.path).Key("dtype").String(DTypeName(tensor.dtype));
+      json.Key("shape").BeginArray(true);
+      for (int64_t size : tensor.shape) json.Int(size);
+      json.EndArray().Key("requires_grad");
+      tensor.requires_grad ? json.Bool(*tensor.requires_grad) : json.Null();
+    } else {
+      json.Key("tensors").Int(row.tensors);
+    }
+    auto real = [&](std::string_view key, double value) {
+      json.Key(key);
+      std::isnan(value) ? json.Null() : json.Double(value);
+    };
+    if (row.spectrum) {
+      json.Key("spectrum").BeginObject().Key("rows").Int(row.spectrum->rows).Key("columns").Int(row.spectrum->columns);
+      json.Key("rank").Int(row.spectrum->rank);
+      real("stable_rank", row.spectrum->stable_rank);
+      real("condition", row.spectrum->condition);
+      real("alpha", row.spectrum->alpha);
+      real("alpha_from", row.spectrum->alpha_from);
+      json.Key("singular_values").BeginArray(true);
+      for (double value : row.spectrum->values) json.Double(value);
+      json.EndArray().EndObject();
+    }
+    if (row.update) {
+      json.Key("optimizer").BeginObject().Key("kind").String(row.update->kind);
+      real("gradient", row.update->gradient);
+      real("agreement", row.update->noise);
+      real("update", row.update->update);
+      real("weight", row.update->weight);
+      real("update_ratio", row.update->ratio);
+      real("learning_rate", row.update->learning_rate);
+      json.EndObject();
+    }
+    if (row.channel >= 0) json.Key("axis").Int(*query.axis).Key("channel").Int(row.channel);
+    json.Key("statistics");
+    if (row.statistics) {
+      json.BeginObject();
+      WriteFigures(json, *row.statistics);
+      json.EndObject();
+    } else {
+      json.Null().Key("reason").String(row.reason);
+    }
+    json.EndObject();
+    out.MaybeFlush();
+  }
+  json.EndArray().Key("total").BeginObject();
+  WriteFigures(json, rows.total);
+  json.EndObject().Key("warnings").BeginArray();
+  for (const HealthWarning& warning : rows.warnings) {
+    json.BeginObject().Key("code").String(warning.code).Key("path").String(model.tensors[warning.tensor].path);
+    json.Key("why").String(warning.why).Key("meaning").String(warning.meaning).EndObject();
+  }
+  json.EndArray().Key("findings");
+  WriteFindings(json, model.findings);
+  json.EndObject();
+  out << "\n";
+}
+
+}  // namespace pthview
