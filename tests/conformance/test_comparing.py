@@ -126,7 +126,7 @@ class Diff(Folder):
         row = diff(a, b, expect=1)["tensors"][0]
         self.assertEqual((row["verdict"], row["different"]), ("differs", 1))
         self.assertAlmostEqual(row["cosine"], 1, delta=1e-6)
-        want = abs(other[-1] - base[-1]).item() / max(base.double().norm().item(), other.double().norm().item())
+        want = abs(other[-1].double() - base[-1].double()).item() / max(base.double().norm().item(), other.double().norm().item())
         self.assertAlmostEqual(row["relative"] / want, 1, delta=1e-9)
 
     def test_not_finite(self):

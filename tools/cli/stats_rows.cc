@@ -59,13 +59,21 @@ Status AddChannels(const Model& model, const Selection& selection, size_t i, con
   return Ok();
 }
 
+// Counters of batches and the like would drown the weights in what several tensors have together.
+bool CountsTogether(const Model& model, const StatsRow& row) {
+  if (!row.statistics || row.tensor == kNone) return false;
+  const Tensor& tensor = model.tensors[row.tensor];
+  DTypeClass kind = Info(tensor.dtype).kind;
+  return tensor.same_as == kNone && kind != DTypeClass::kInteger && kind != DTypeClass::kBool;
+}
+
 // Modules in the order in which their first tensor stands; each sums up what is below it.
 std::vector<StatsRow> ByModule(const Model& model, std::span<const StatsRow> tensors) {
   std::vector<StatsRow> modules;
   std::map<std::string, size_t, std::less<>> place;
   std::vector<std::vector<const Statistics*>> parts;
   for (const StatsRow& row : tensors) {
-    if (!row.statistics || model.tensors[row.tensor].same_as != kNone) continue;
+    if (!CountsTogether(model, row)) continue;
     std::string_view name = row.name;
     for (size_t dot = name.find('.');; dot = name.find('.', dot + 1)) {
       if (dot == std::string_view::npos) break;
@@ -160,9 +168,7 @@ void Judge(const Model& model, const StatsQuery& query, StatsRows* rows) {
 Statistics TotalOf(const Model& model, std::span<const StatsRow> rows) {
   std::vector<const Statistics*> parts;
   for (const StatsRow& row : rows) {
-    if (row.statistics && (row.tensor == kNone || model.tensors[row.tensor].same_as == kNone)) {
-      parts.push_back(&*row.statistics);
-    }
+    if (CountsTogether(model, row)) parts.push_back(&*row.statistics);
   }
   return MergeStatistics(parts);
 }
@@ -327,7 +333,8 @@ void PrintStatsTable(Output& out, const Style& style, const Model& model, const 
   table.Print(out, style);
   const Statistics& t = rows.total;
   out << fmt::format(
-      "{} values, mean {}, std {}, l2 {}; zeros {}, near zero {} (nearer than {:g} x std of the tensor)\n",
+      "{} values that are no integers, mean {}, std {}, l2 {}; zeros {}, near zero {} (nearer than {:g} x std of the "
+      "tensor)\n",
       WithCommas(static_cast<uint64_t>(t.count)), ShortNumber(t.mean), ShortNumber(t.std), ShortNumber(t.l2),
       Share(t.zeros, t.count), Share(t.near_zeros, t.count), query.options.near_zero);
 }

@@ -29,10 +29,11 @@ constexpr double kRankNoise = 0.02;
 
 // Two files beside each other, over the tensors that both have in one shape.
 struct PairFacts {
-  size_t common = 0;    // tensors of the same name and shape
-  size_t same = 0;      // of those, with the same bytes
-  size_t reshaped = 0;  // of the same name, with another shape
-  size_t alone = 0;     // that one of the two has
+  size_t common = 0;        // tensors of the same name and shape
+  size_t same = 0;          // of those, with the same bytes
+  size_t same_weights = 0;  // of those, with two dimensions or more: a bias alone may stay because its gradient is 0
+  size_t reshaped = 0;      // of the same name, with another shape
+  size_t alone = 0;         // that one of the two has
   double distance =
       std::numeric_limits<double>::infinity();  // relative: |a - b| over the larger norm, tensor by tensor
   double largest = 0;                           // largest |a - b| / (|a| + |b|) of a sample that is not tiny
@@ -88,6 +89,7 @@ class Lineage {
       bool same = a.hash == b.hash && ModelOf(i).tensors[a.tensor].dtype == ModelOf(j).tensors[b.tensor].dtype;
       if (same) {
         ++facts.same;
+        facts.same_weights += ModelOf(i).tensors[a.tensor].shape.size() >= 2;
       } else {
         facts.changed.push_back(name);
       }
@@ -365,14 +367,14 @@ class Lineage {
     if (pair.same > 0) node.evidence.push_back(fmt::format("{} of {} tensors are the same", pair.same, pair.common));
     node.evidence.push_back(fmt::format("relative distance {:.3g}", pair.distance));
     PTHVIEW_ASSIGN(std::optional<int64_t> rank, RankOfChange(p, i, pair.changed));
-    if (rank && pair.same > 0) {
+    if (rank && pair.same_weights > 0) {
       node.descent = Descent::kLora;
       node.evidence.push_back(fmt::format("what changed, changed by matrices of rank {}", *rank));
     } else if (pair.reshaped > 0 || pair.alone > 0) {
       node.descent = Descent::kHead;
       node.evidence.push_back(
           fmt::format("{} tensors have another shape, {} are only in one", pair.reshaped, pair.alone));
-    } else if (pair.same > 0) {
+    } else if (pair.same_weights > 0) {
       node.descent = Descent::kFrozen;
     } else {
       node.descent = steps ? Descent::kSameRun : Descent::kFineTune;
