@@ -25,6 +25,8 @@ export class Document {
         this.simplified = true;
         this._scalars = null;
         this._waiting = []; // [index, known] of Tensor.scalar
+        this._modelRoots = new Set(list(data.parts).filter((part) => part.kind === 'model').map((part) => part.root));
+        this._namedOptimizers = list(data.findings).filter(({ code }) => code === 'optimizer-names').map(({ where }) => text(where));
         this._partPaths = new Map(list(data.parts).map((part) => [part.root, text(part.path)]));
     }
 
@@ -202,7 +204,9 @@ export class Document {
         const module = kind === 'tensor' ? this.tensors.module[index] : index;
         const way = this.tree.pathTo(module, (at) => parts.has(at));
         if (!way) {
-            return null;
+            // Above the module at which its part opens.
+            const below = [...parts].find(([root]) => this.tree.pathTo(root, (at) => at === module));
+            return below ? { target: below[1], blocks: [], node: null, argument: null } : null;
         }
         const target = parts.get(way.ancestor);
         const location = { target, blocks: [], node: null, argument: null };
@@ -275,17 +279,40 @@ export class Document {
         return [...uses, ...states];
     }
 
-    // The tensors of optimizer states that belong to a parameter, where the server knows them.
+    // The tensors of optimizer states that belong to a parameter. The file numbers them; the finding "optimizer-names" says
+    // that, taken in order, they fit the parameters of a part.
     statesOf(index) {
         if (!this._states) {
             this._states = new Map();
-            list(this.tensors.state_of).forEach((parameter, state) => {
-                if (parameter >= 0) {
-                    this._states.set(parameter, [...list(this._states.get(parameter)), state]);
+            const parameters = new Map([...this._modelRoots].map((root) => [root, []]));
+            list(this.tensors.name).forEach((_, i) => {
+                const of = this.tensors.kind[i] === 0 && !(list(this.tensors.same_as)[i] >= 0) ?
+                    parameters.get(this.tree.top(this.tensors.module[i])) : null;
+                if (of) {
+                    of.push(i);
                 }
             });
+            this._namedOptimizers.forEach((part) => this._joinStates(part, [...parameters.values()]));
         }
         return this._states.get(index);
+    }
+
+    // To the first of `candidates`, parameters of one part each, whose shapes the states have.
+    _joinStates(part, candidates) {
+        const states = [];
+        list(this.tensors.path).forEach((path, state) => {
+            const match = text(path).startsWith(`${part}.state[`) ? text(path).substring(part.length).match(/^\.state\[(\d+)\]\./) : null;
+            if (match) {
+                states.push([state, Number(match[1])]);
+            }
+        });
+        const shape = (i) => list(this.tensors.shape[i]).join();
+        const parameters = candidates.find((of) => states.every(([state, number]) =>
+            number < of.length && (shape(state) === '' || shape(state) === shape(of[number]))));
+        if (parameters) {
+            states.forEach(([state, number]) =>
+                this._states.set(parameters[number], [...list(this._states.get(parameters[number])), state]));
+        }
     }
 
     // The module or tensor of a path or name, {kind, index}; null for none.

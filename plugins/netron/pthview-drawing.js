@@ -162,7 +162,7 @@ export const reveal = async (view, kind, index) => {
     }
     await refreshed.catch(() => {});
     if (view.activeTarget !== location.target) {
-        const state = { blocks: new Set(location.blocks), zoom: 1 };
+        const state = location.node ? { blocks: new Set(location.blocks), zoom: 1 } : undefined;
         await view._updateTarget(view.model, [{ target: location.target, signature: null, state }]);
     } else {
         const folded = location.blocks.filter((block) => !view.target.blocks.has(block));

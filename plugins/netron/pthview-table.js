@@ -52,10 +52,10 @@ export class TensorTable {
         this._head = make('div', 'pthview-table-head');
         this._head.setAttribute('role', 'row');
         this._body = make('div', 'pthview-table-body');
-        this._scroll = make('div', 'pthview-table-scroll', this._body);
+        this._scroll = make('div', 'pthview-table-scroll', this._head, this._body);
         this._scroll.tabIndex = 0;
         this.element = make('section', 'pthview-table',
-            make('div', 'pthview-table-bar', this._query, this._count, this._close), this._head, this._scroll);
+            make('div', 'pthview-table-bar', this._query, this._count, this._close), this._scroll);
         this.element.setAttribute('role', 'table');
         this.element.setAttribute('aria-label', 'Tensors');
         this.element.hidden = true;
@@ -183,8 +183,8 @@ export class TensorTable {
         const top = this._cursor * ROW;
         if (top < this._scroll.scrollTop) {
             this._scroll.scrollTop = top;
-        } else if (top + ROW > this._scroll.scrollTop + this._scroll.clientHeight) {
-            this._scroll.scrollTop = top + ROW - this._scroll.clientHeight;
+        } else if (top + 2 * ROW > this._scroll.scrollTop + this._scroll.clientHeight) { // the headings take a row
+            this._scroll.scrollTop = top + 2 * ROW - this._scroll.clientHeight;
         }
         this._render();
     }

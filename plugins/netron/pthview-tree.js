@@ -25,6 +25,19 @@ const group = (holders, count) => {
     return (holder) => members.subarray(ends[holder], ends[holder + 1]);
 };
 
+// The same modules in the order of their names where all of these are numbers.
+const byNumber = (modules, names) => {
+    for (let i = 1; i < modules.length; i++) {
+        if (!/^\d+$/.test(names[modules[i - 1]]) || !/^\d+$/.test(names[modules[i]])) {
+            return modules;
+        }
+        if (Number(names[modules[i - 1]]) > Number(names[modules[i]]) && Array.from(modules).every((module) => /^\d+$/.test(names[module]))) {
+            return Uint32Array.from(modules).sort((a, b) => names[a] - names[b] || a - b);
+        }
+    }
+    return modules;
+};
+
 export class Tree {
 
     // `modules` and `tensors` of the document. Throws for a tensor that belongs to no module.
@@ -60,7 +73,15 @@ export class Tree {
                 this.parameters[this.parents[i]] += this.parameters[i];
             }
         }
-        this.children = group(this.parents, count); // module -> Uint32Array of modules
+        // module -> Uint32Array of modules, numbered ones by number: some formats sort names as text
+        const children = group(this.parents, count);
+        const sorted = new Map();
+        this.children = (module) => {
+            if (!sorted.has(module)) {
+                sorted.set(module, byNumber(children(module), modules.name));
+            }
+            return sorted.get(module);
+        };
         this.own = group(holders, count); // module -> Uint32Array of tensors
     }
 

@@ -83,7 +83,14 @@ def bert():
 def checkpoint():
     history = [{"loss": 1 / (i + 1), "accuracy": i * 10} for i in range(8)]
     return {"epoch": 30, "best_accuracy": 76.25, "args": {"arch": "resnet50", "lr": 0.1}, "history": history,
-            "state_dict": small(False)}
+            "state_dict": small(False), "optimizer": optimizer(small(False))}
+
+
+def optimizer(state):
+    """What Adam keeps of the parameters of `state`, numbered."""
+    parameters = [tensor for name, tensor in state.items() if "running" not in name]
+    states = {i: {"step": count(()), "exp_avg": count(tensor.shape, 0.5)} for i, tensor in enumerate(parameters)}
+    return {"state": states, "param_groups": [{"lr": 0.1, "params": list(range(len(parameters)))}]}
 
 
 def hostile():

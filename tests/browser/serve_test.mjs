@@ -501,10 +501,20 @@ served('model properties are grouped, and long lists are a grid that scrolls', [
     }
     assert.equal(await entry(page, 'epoch'), '30');
     assert.equal(await entry(page, 'arch'), 'resnet50');
-    assert.match(await entry(page, 'float32'), /14 tensors/);
+    assert.match(await entry(page, 'float32'), /^38 tensors/);
     const table = page.locator('#sidebar .pthview-values');
     assert.equal(await table.locator('tbody tr').count(), 8);
     assert.deepEqual(await table.locator('th').allInnerTexts(), ['', 'loss', 'accuracy']);
+});
+
+served('states of the optimizer stand in their parameter\'s panel', ['checkpoint.pth'], async (page) => {
+    await openTensor(page, 'layer1.0.norm.weight');
+    const link = page.locator('#sidebar .pthview-link', { hasText: 'exp_avg' });
+    await link.waitFor();
+    await link.click();
+    await page.waitForFunction(() => /exp_avg/.test(document.querySelector('#sidebar .sidebar-item-value').textContent));
+    assert.match(await entry(page, 'path'), /^optimizer\.state\[5\]\.exp_avg$/);
+    assert.equal(await entry(page, 'shape'), '4');
 });
 
 served('scalars stand beside their names', ['bert.pth'], async (page) => {
