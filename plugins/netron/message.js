@@ -50,7 +50,7 @@ class Model {
         this._document.simplified = graphs.simplified;
         this._document.setGraphs(graphs.known, this._listedParts);
         this._parts.clear();
-        this.modules = this.data.parts.map((part) => this._part(part));
+        this.modules = [...this.data.parts.map((part) => this._part(part)), ...this._document.methods()];
     }
 
     // See Document.locate.

@@ -176,11 +176,20 @@ export const installBlocks = (netron) => {
         }
     };
 
-    // Netron leaves twice the room below a node that has nothing but weights.
+    // Netron leaves twice the room below a node that has nothing but weights. An edge says what runs along it.
     netron.Edge = class extends Edge {
 
         get minlen() {
             return 1;
+        }
+
+        build(...values) {
+            super.build(...values);
+            if (this.tooltip && this.hitTest) {
+                const title = document.createElementNS(SVG, 'title');
+                title.textContent = this.tooltip;
+                this.hitTest.append(title);
+            }
         }
     };
 };

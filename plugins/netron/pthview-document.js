@@ -21,6 +21,7 @@ export class Document {
         this.tree = new Tree(this.modules, this.tensors);
         this.inferred = new InferredFlow(data.flow, this.tree);
         this._graphs = new Map(); // by a part's root
+        this._methods = [];
         this._bodies = [];
         this.simplified = true;
         this._scalars = null;
@@ -44,13 +45,27 @@ export class Document {
     // The graphs that the server knows (pthview-files.js), by the root of their part.
     setGraphs(graphs, parts) {
         this._graphs = new Map();
+        this._methods = []; // further graphs of a part: methods besides forward
         list(graphs).filter((data) => data && data.root).forEach((data) => {
             const part = parts[data.part];
             if (part && !this._graphs.has(part.root)) {
                 this._graphs.set(part.root, new FlowGraph(data, this.tree, part.root, this.simplified));
+            } else if (part) {
+                this._methods.push([data, part]);
             }
         });
         this._bodies = list(graphs);
+    }
+
+    // A level for each method besides the first of its part.
+    methods() {
+        return this._methods.map(([data, part]) => {
+            const name = [text(part.path), text(data.name)].filter((name) => name).join('.');
+            const level = this._scopeLevel(new FlowGraph(data, this.tree, part.root, this.simplified), 0, name, name);
+            level.part = `${text(part.path)}#${text(data.name)}`;
+            level.method = true;
+            return level;
+        });
     }
 
     get graphCount() {

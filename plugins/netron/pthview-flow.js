@@ -31,6 +31,8 @@ class FlowView {
         if (!edge.value) {
             edge.value = this;
             edge.label = this.value.label;
+            edge.tooltip = this.value.kind === 'inferred' ? `inferred: ${this.value.why}` :
+                this.value.values.map(({ name, type }) => [name, type].filter((part) => part).join(': ')).join('\n');
             edge.class = `pthview-edge pthview-edge-${this.value.kind}`;
             if (this.value.kind === 'order') {
                 edge.focus = () => {};

@@ -6,10 +6,14 @@ import { simplify } from './pthview-simplify.js';
 
 const LABEL_MOST = 22; // characters of an edge's label
 
-// 'float32[1, 3, 224, 224]' -> '1×3×224×224'.
-const shapeLabel = (type) => {
-    const match = text(type).match(/\[([^\][]*)\]/);
-    const label = match ? match[1].split(',').map((extent) => extent.trim()).join('\u00D7') : '';
+// 'float32[1, 3, 224, 224]' -> '1×3×224×224', 'int64[1, 128]' -> 'int64 1×128': the usual dtype goes without saying.
+const typeLabel = (type) => {
+    const match = text(type).match(/^([^[]*)\[([^\][]*)\]$/);
+    if (!match) {
+        return '';
+    }
+    const shape = match[2].split(',').map((extent) => extent.trim()).join('\u00D7');
+    const label = [match[1] === 'float32' || match[1] === 'Tensor' ? '' : match[1], shape].filter((part) => part).join(' ');
     return label.length > LABEL_MOST ? '' : label;
 };
 
@@ -197,6 +201,6 @@ export class FlowGraph {
     // What is said of an edge: {kind, label, values}.
     describe(values) {
         const named = [...values].map((value) => this.valueOf(value));
-        return { kind: 'recorded', values: named, label: named.length === 1 ? shapeLabel(named[0].type) : '' };
+        return { kind: 'recorded', values: named, label: named.length === 1 ? typeLabel(named[0].type) : '' };
     }
 }

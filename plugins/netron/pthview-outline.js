@@ -125,7 +125,7 @@ export const outline = (pick) => {
     };
     const show = (model) => {
         document_ = model.document;
-        roots = model.modules.map((graph) => ({ module: graph.root, title: text(graph.part) || 'model' }));
+        roots = model.modules.filter(({ method }) => !method).map((graph) => ({ module: graph.root, title: text(graph.part) || 'model' }));
         // The first part stands open, as far as there is only one way down.
         for (let at = roots.length > 0 ? roots[0].module : -1; at >= 0;) {
             open.add(at);

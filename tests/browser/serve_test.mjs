@@ -264,6 +264,8 @@ served('a recorded graph comes later, and is drawn folded by module', ['small.pt
     assert.equal(await page.locator('.pthview-coming').count(), 0);
     assert.match(await page.locator('.pthview-legend').innerText(), /recorded in the file/);
     await settled(page);
+    const tooltips = await page.locator('#canvas #edge-paths-hit-test > path title').allTextContents();
+    assert.ok(tooltips.includes('image: float32[1, 3, 10, 10]'), tooltips.join(' | '));
     const labels = await page.locator('#canvas .edge-label').allTextContents();
     assert.ok(labels.includes('1\u00D73\u00D710\u00D710') && labels.includes('1\u00D710'), labels.join(' '));
     const outputs = await page.locator('#canvas .graph-item-output text').allTextContents();
@@ -333,6 +335,23 @@ served('all tensors stand in a table to sort and filter, from which a click lead
     await sidebar(page, 'Tensor Properties');
     assert.match(await entry(page, 'name'), /^blocks\.\d*7\.weight$/);
     assert.equal(await page.locator('.pthview-table').isVisible(), false);
+    // And back, to where the reader was.
+    await page.locator('#target').focus();
+    await page.keyboard.press('t');
+    assert.equal(await page.locator('.pthview-table-count').innerText(), '100 of 1,001 tensors');
+    assert.match(await page.locator('.pthview-table-row.pthview-cursor').innerText(), /blocks\.17\.weight|blocks\.\d*7\.weight/);
+});
+
+served('the table reads the values when asked to, and warns', ['hostile.pth'], async (page) => {
+    await page.keyboard.press('t');
+    await page.locator('.pthview-table-row').first().waitFor();
+    await page.getByRole('button', { name: 'Read the values' }).click();
+    await page.locator('.pthview-table-bar', { hasText: 'Values read' }).waitFor();
+    await page.getByRole('columnheader', { name: 'warning' }).click();
+    const first = await page.locator('.pthview-table-row').first().innerText();
+    assert.match(first, /odd\.weight[\s\S]*3 not finite[\s\S]*-1\.5/);
+    await page.getByLabel('Filter tensors').fill('finite');
+    await page.waitForFunction(() => document.querySelector('.pthview-table-count').textContent === '2 of 3 tensors');
 });
 
 const figureOf = (page, name) => page.locator('#canvas .node-item-type', { hasText: name }).first().getAttribute('data-figure');
@@ -436,18 +455,27 @@ served('an outline of modules stands at the left', ['bert.pth'], async (page) =>
     assert.equal(await page.locator('.pthview-outline').isVisible(), false);
 });
 
-served('nothing hides behind the bar, the outline or the panel', ['small.pth'], async (page) => {
+const nothingHides = async (page) => {
     await header(page, 'fc').first().click();
     await sidebar(page, 'Node Properties');
     await settled(page);
     const [bar, panel, outline, graph] = [await box(page, '.pthview-bar'), await box(page, '#sidebar'),
         await box(page, '.pthview-outline'), await box(page, '#target')];
-    [bar, panel, outline].forEach((other) => assert.ok(apart(graph, other), JSON.stringify([graph, other])));
+    [bar, panel, ...(outline ? [outline] : [])].forEach((other) => assert.ok(apart(graph, other), JSON.stringify([graph, other])));
     assert.ok(apart(panel, bar));
     const selected = await box(page, '#canvas .select');
     assert.ok(selected.x >= graph.x && selected.x + selected.width <= graph.x + graph.width + 0.5, JSON.stringify([selected, graph]));
     assert.ok(selected.y >= graph.y && selected.y + selected.height <= graph.y + graph.height + 0.5);
-});
+    // Nor does one thing of the bar hide another.
+    const parts = await page.locator('.pthview-bar > *').evaluateAll((elements) => elements.map((element) => element.getBoundingClientRect().toJSON()));
+    parts.filter(({ width }) => width > 0).forEach((part, i, all) =>
+        assert.ok(i === 0 || all[i - 1].right <= part.left + 0.5, `${i}: ${JSON.stringify(all)}`));
+};
+
+served('nothing hides behind the bar, the outline or the panel', ['small.pth'], nothingHides);
+
+served('nothing hides at a width of 1,000 pixels either, in dark colours', ['small.pth'], nothingHides,
+    { options: { viewport: { width: 1000, height: 700 }, colorScheme: 'dark' } });
 
 served('selection, unfolded blocks and zoom survive reloading and the switch to another file', ['small.pth', 'checkpoint.pth'], async (page) => {
     const state = () => page.evaluate(() => ({

@@ -104,6 +104,8 @@ class GraphDocument {
     });
     Column(json, "blocks", graph.nodes, [&](const Node& n) { WriteIndices(json, n.blocks); });
     Column(json, "location", graph.nodes, [&](const Node& n) { json.String(Shortened(n.location)); });
+    Column(json, "source", graph.nodes, [&](const Node& n) { json.String(Shortened(n.source)); });
+    Column(json, "call", graph.nodes, [&](const Node& n) { json.Uint(n.call); });
     json.EndObject().EndObject();
   }
 
