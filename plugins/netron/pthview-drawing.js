@@ -79,18 +79,29 @@ const waitOnce = (Graph) => {
     };
 };
 
-// Netron makes the sidebar's room by hiding a part of the graph; what was clicked must not be in that part.
-const keepInView = (view) => {
+// The room of the side panel is the graph's while the panel is closed.
+const followPanel = (view) => {
     const sidebar = view._sidebar;
     const update = sidebar._update.bind(sidebar);
     sidebar._update = (stack) => {
-        const before = document.documentElement.classList.contains('pthview-panel');
         update(stack);
-        const open = sidebar._stack.length > 0;
-        document.documentElement.classList.toggle('pthview-panel', open);
-        if (open && !before && view.target) {
-            const shown = Array.from(document.querySelectorAll('#canvas .select')).slice(0, 1);
-            view.target.scrollTo(shown, 'instant');
+        document.documentElement.classList.toggle('pthview-panel', sidebar._stack.length > 0);
+    };
+};
+
+// Netron marks what the panel shows on the outermost level only, and what is marked may be where the panel opens.
+const markShown = (view, name) => {
+    const show = view[name].bind(view);
+    view[name] = (value, source) => {
+        const open = view._sidebar._stack.length > 0;
+        show(value, source);
+        const shown = view.target && value ? view.target.find(value) : null;
+        if (!shown) {
+            return;
+        }
+        const selection = shown.context === view.target ? Array.from(document.querySelectorAll('#canvas .select')) : shown.context.select([value]);
+        if (!open) {
+            view.target.scrollTo((selection || []).slice(0, 1), 'instant');
         }
     };
 };
@@ -100,7 +111,8 @@ export const adjustDrawing = (view) => {
     waitOnce(netron.Graph);
     installBlocks(netron);
     installFlows(netron);
-    keepInView(view);
+    followPanel(view);
+    ['showNodeProperties', 'showTensorProperties'].forEach((name) => markShown(view, name));
     const drawn = () => {
         saveDrawing(view);
         listeners.forEach((listener) => listener());
@@ -132,15 +144,6 @@ export const adjustDrawing = (view) => {
     view.refresh = (anchor) => {
         refreshed = refreshed.catch(() => {}).then(() => refresh(anchor)).then(drawn);
         return refreshed;
-    };
-    const showTensorProperties = view.showTensorProperties.bind(view);
-    view.showTensorProperties = (value, source) => {
-        showTensorProperties(value, source);
-        // Netron marks what the sidebar shows on the outermost level only.
-        const shown = view.target && view.target.find(value);
-        if (shown && shown.context !== view.target) {
-            shown.context.select([value]);
-        }
     };
 };
 

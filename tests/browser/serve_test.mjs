@@ -287,6 +287,9 @@ served('a recorded block unfolds to its addition with two inputs; simplified and
     assert.equal(await page.locator('#canvas .node-item-type', { hasText: 'dropout' }).count(), 0);
     await add.click();
     await sidebar(page, 'Node Properties');
+    // It is marked and in sight beside the panel, though it stands in a block.
+    await page.locator('#canvas .graph-node.select .pthview-name', { hasText: /^add$/ }).waitFor();
+    assert.ok(apart(await box(page, '#canvas .graph-node.select'), await box(page, '#sidebar')));
     assert.match(await page.locator('.pthview-source').innerText(), /return out \+ x/);
     const links = page.locator('#sidebar .pthview-link');
     const ends = await links.allInnerTexts();
