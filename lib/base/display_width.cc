@@ -1,6 +1,7 @@
+#include "lib/base/display_width.h"
+
 #include <algorithm>
 
-#include "lib/base/escape.h"
 #include "lib/base/utf8.h"
 
 namespace pthview {
@@ -55,6 +56,81 @@ size_t DisplayWidth(std::string_view text) {
     i += c.length;
   }
   return columns;
+}
+
+namespace {
+
+constexpr std::string_view kCut = "…";
+
+// Bytes of the longest beginning of `text` that takes at most `columns`, with the marks that belong to its last
+// character.
+size_t HeadWithin(std::string_view text, size_t columns) {
+  size_t at = 0;
+  for (size_t used = 0; at < text.size();) {
+    CodePoint c = DecodeUtf8(text, at);
+    used += Columns(c.value);
+    if (used > columns) break;
+    at += c.length;
+  }
+  return at;
+}
+
+// Where the longest end of `text` begins that takes at most `columns` and does not begin with a combining mark.
+size_t TailWithin(std::string_view text, size_t columns) {
+  size_t begin = text.size();
+  size_t used = 0;
+  for (size_t at = text.size(); at > 0;) {
+    size_t start = at - 1;
+    while (start > 0 && at - start < 4 && (static_cast<uint8_t>(text[start]) & 0xC0) == 0x80) --start;
+    if (DecodeUtf8(text, start).length != at - start) start = at - 1;  // an invalid byte
+    const size_t width = Columns(DecodeUtf8(text, start).value);
+    if (used + width > columns) break;
+    used += width;
+    at = start;
+    if (width > 0) begin = at;
+  }
+  return begin;
+}
+
+}  // namespace
+
+std::string FitText(std::string_view text, size_t columns) {
+  // A character takes at least a byte, so most texts need not be looked at.
+  if (text.size() <= columns || DisplayWidth(text) <= columns) return std::string(text);
+  if (columns == 0) return {};
+  const size_t head = (columns - 1) / 3;
+  std::string fitted(text.substr(0, HeadWithin(text, head)));
+  fitted += kCut;
+  return fitted.append(text.substr(TailWithin(text, columns - 1 - head)));
+}
+
+std::string CutText(std::string_view text, size_t columns) {
+  if (text.size() <= columns || DisplayWidth(text) <= columns) return std::string(text);
+  if (columns == 0) return {};
+  return std::string(text.substr(0, HeadWithin(text, columns - 1))).append(kCut);
+}
+
+std::string WrapText(std::string_view text, size_t columns, size_t first, size_t indent) {
+  if (columns == kNoWidthLimit) return std::string(text);
+  std::string wrapped;
+  size_t used = first;
+  for (size_t at = 0; at < text.size();) {
+    const size_t blanks = std::min(text.find_first_not_of(' ', at), text.size()) - at;
+    const size_t end = std::min(text.find(' ', at + blanks), text.size());
+    const std::string_view word = text.substr(at + blanks, end - at - blanks);
+    const size_t width = DisplayWidth(word);
+    if (used + blanks + width > columns && used > indent) {
+      wrapped += '\n';
+      wrapped.append(indent, ' ');
+      used = indent + width;
+    } else {
+      wrapped.append(blanks, ' ');
+      used += blanks + width;
+    }
+    wrapped += word;
+    at = end;
+  }
+  return wrapped;
 }
 
 }  // namespace pthview

@@ -94,6 +94,7 @@ class Merger {
     tensor.path = Prefixed(tensor.path);
     Move(tensor.storage, base_.storages);
     Move(tensor.same_as, base_.tensors);
+    Move(tensor.state_of, base_.tensors);
     Move(tensor.quantization, base_.quantizations);
     Move(tensor.first_component, base_.component_rows);
     MovePart(tensor.part);

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/base/arena.h"
@@ -79,6 +80,7 @@ struct Tensor {
   Index same_as = kNone;          // an earlier tensor of Model::tensors that is the same Python object
   Index tied = kNone;             // the first tensor of Model::tensors that is this view of the same bytes: itself when
                                   // it is the first of several, kNone when it is alone (tied.h)
+  Index state_of = kNone;         // of an optimizer's state: the parameter that it belongs to (Model::tensors)
   Index quantization = kNone;     // into Model::quantizations
   Index first_component = kNone;  // into Model::component_rows; component_count rows from there
   uint32_t component_count = 0;
@@ -134,7 +136,9 @@ struct Module {
   Origin origin = Origin::kRecorded;  // of class_name
   Index parent = kNone;
   std::vector<Index> children;  // in the file's order
-  std::vector<Index> tensors;   // direct parameters and buffers, in the file's order (into Model::tensors)
+  std::vector<std::pair<size_t, std::string_view>>
+      absent;                  // submodules that are None: children before it, and its name
+  std::vector<Index> tensors;  // direct parameters and buffers, in the file's order (into Model::tensors)
   std::vector<Attribute> attributes;
   std::optional<bool> training;
   std::string_view source;  // Python source text that old files carry for the class

@@ -1,6 +1,7 @@
 """The files that the command-line tests work on, made anew in a folder: make(folder). Standard library only."""
 import pathlib
 import struct
+import shutil
 import subprocess
 import sys
 
@@ -196,4 +197,16 @@ def make(folder):
     (folder / "pointer.pth").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 +
                                          b"\nsize 12345\n")
     (folder / "text.pth").write_bytes(b"hello\n")
+    # Double-width, combining and right-to-left names.
+    save({"エンコーダ.層.0.重み": floats([1, 2], (1, 2)), "エンコーダ.層.0.バイアス": floats([1]),
+          "שכבה.משקל": floats([1, 2, 3, 4], (2, 2)), "e\u0301tage.poids": floats([1] * 6, (2, 3)),
+          "طبقة.الانتباه.وزن.طويل.جدا.لا.يتسع.في.السطر": floats([1])}, folder / "wide.pth", "zip")
+    (folder / "runs" / "old").mkdir(parents=True)
+    (folder / "empty_folder").mkdir()
+    for epoch in (2, 10):
+        save({"epoch": epoch, "state_dict": {"fc.weight": floats([1, 2, 3, 4], (2, 2))},
+              "optimizer": {"state": {0: {"exp_avg": floats([0, 0, 0, 0], (2, 2))}}, "param_groups": [{"lr": 0.1}]}},
+             folder / "runs" / f"epoch_{epoch}.pth", "zip")
+    shutil.copy(folder / "legacy.pth", folder / "runs" / "old" / "first.pth")
+    (folder / "runs" / "log.txt").write_text("loss 0.1\n")
     (folder / "folder").mkdir()

@@ -7,22 +7,31 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <vector>
 
 #include <fmt/format.h>
 
+#include "lib/analysis/names/suggest.h"
 #include "lib/base/escape.h"
 #include "lib/base/progress.h"
+#include "tools/cli/terminal.h"
 
 namespace pthview {
 
 void Output::Flush() {
-  if (!buffer_.empty()) Progress::Erase();
+  if (buffer_.empty()) return;
+  Progress::Erase();
+  pager::StartIfOffered();
   size_t done = 0;
   while (done < buffer_.size()) {
     ssize_t wrote = write(STDOUT_FILENO, buffer_.data() + done, buffer_.size() - done);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0) {
-      if (errno == EPIPE) _exit(0);
+      if (errno == EPIPE) {
+        pager::Finish();
+        _exit(0);
+      }
       PrintError({.code = ErrorCode::kIo,
                   .message = fmt::format("standard output cannot be written: {}", std::strerror(errno))});
       _exit(2);
@@ -34,6 +43,7 @@ void Output::Flush() {
 
 void Leave(Output& out, int code) {
   out.Flush();
+  pager::Finish();
   _exit(code);
 }
 
@@ -42,7 +52,7 @@ bool UseColor(const Arguments& arguments) {
   if (wanted == "always") return true;
   if (wanted == "never") return false;
   const char* no_color = getenv("NO_COLOR");
-  return isatty(STDOUT_FILENO) == 1 && (no_color == nullptr || *no_color == 0);
+  return OnTerminal() && (no_color == nullptr || *no_color == 0);
 }
 
 std::string Style::Wrap(std::string_view code, std::string_view text) const {
@@ -50,7 +60,30 @@ std::string Style::Wrap(std::string_view code, std::string_view text) const {
   return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
 }
 
-void PrintError(const Error& error) {
+Error WithNearFile(Error error) {
+  namespace fs = std::filesystem;
+  if (!error.hint.empty() || error.file.empty() || error.code == ErrorCode::kUsage) return error;
+  std::error_code none;
+  const fs::path path(error.file);
+  if (fs::exists(path, none) || none) return error;
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  constexpr size_t kMostEntries = 20'000;
+  std::vector<std::string> names;
+  for (fs::directory_iterator at(folder, none), end; !none && at != end && names.size() < kMostEntries;
+       at.increment(none)) {
+    names.push_back(at->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  const std::vector<std::string_view> candidates(names.begin(), names.end());
+  auto near = Suggest(path.filename().string(), candidates, 1);
+  if (near.empty()) return error;
+  const std::string found = path.has_parent_path() ? (path.parent_path() / near[0]).string() : near[0];
+  error.hint = fmt::format("did you mean {}?", ShellWord(found));
+  return error;
+}
+
+void PrintError(const Error& plain) {
+  const Error error = WithNearFile(plain);
   std::string text = "pthview: " + ToString(error) + "\n";
   if (!error.hint.empty()) text += "  try: " + EscapeForTerminal(error.hint) + "\n";
   Progress::Erase();

@@ -50,6 +50,9 @@ struct Style {
 // Ends the program without taking a large model apart: the system frees its memory faster.
 [[noreturn]] void Leave(Output& out, int code);
 
+// The error with what may have been meant, where it is about a file that is not there: names beside it that look alike.
+Error WithNearFile(Error error);
+
 // `pthview: file: ...` and, on a second line, what to try.
 void PrintError(const Error& error);
 // A line on standard error unless -q.

@@ -4,6 +4,7 @@
 #include "lib/base/error.h"
 #include "lib/model/tensor_data.h"
 #include "lib/model/tied.h"
+#include "tools/cli/console.h"
 
 namespace pthview {
 namespace {
@@ -91,6 +92,7 @@ void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std
   json.Key("storage");
   WriteStorage(json, model, tensor.storage);
   if (tensor.component_count > 0) json.Key("stored_nbytes").Uint(StoredBytes(model, tensor));
+  if (tensor.state_of != kNone) json.Key("state_of").String(model.tensors[tensor.state_of].path);
   if (tensor.same_as != kNone) json.Key("same_as").String(model.tensors[tensor.same_as].path);
   // Another name of the same view of the same bytes, in this object or another.
   if (tensor.tied != kNone && model.tensors[tensor.tied].path != tensor.path) {
@@ -141,7 +143,8 @@ void WriteFindings(JsonWriter& json, std::span<const Finding> findings) {
   json.EndArray();
 }
 
-void WriteError(JsonWriter& json, const Error& error) {
+void WriteError(JsonWriter& json, const Error& plain) {
+  const Error error = WithNearFile(plain);
   json.BeginObject();
   json.Key("code").String(ErrorCodeName(error.code));
   json.Key("message").String(error.message);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/base/named_source.h"
 #include "lib/base/progress.h"
 #include "lib/formats/format.h"
 #include "lib/model/tensor_data.h"
@@ -15,6 +16,7 @@
 #include "tools/cli/json_rows.h"
 #include "tools/cli/selection.h"
 #include "tools/cli/tensor_table.h"
+#include "tools/cli/terminal.h"
 #include "tools/cli/verbs.h"
 
 namespace pthview {
@@ -68,11 +70,9 @@ Result<std::vector<size_t>> Order(const Model& model, const Selection& selection
   return order;
 }
 
-void PrintJson(Output& out, const Model& model, const Selection& selection, std::span<const size_t> order,
-               const TensorHashes& hashes) {
-  JsonWriter json(&out.buffer());
-  json.BeginObject();
-  json.Key("schema").String("pthview.list/1");
+// The members of the document of one file.
+void WriteList(JsonWriter& json, Output& out, const Model& model, const Selection& selection,
+               std::span<const size_t> order, const TensorHashes& hashes) {
   json.Key("file").String(model.file);
   json.Key("format").String(model.format);
   json.Key("tensors").BeginArray();
@@ -85,46 +85,84 @@ void PrintJson(Output& out, const Model& model, const Selection& selection, std:
   json.EndArray();
   json.Key("findings");
   WriteFindings(json, model.findings);
-  json.EndObject();
-  out << "\n";
+}
+
+struct Listing {
+  Model model;
+  Selection selection;
+  std::vector<size_t> order;
+  TensorHashes hashes;
+};
+
+Result<Listing> Prepare(const std::string& file, const Arguments& arguments, bool* failed) {
+  Listing listing;
+  PTHVIEW_ASSIGN(listing.model, OpenModel(file));
+  PTHVIEW_ASSIGN(listing.selection, SelectTensors(listing.model, arguments));
+  PTHVIEW_ASSIGN(listing.order, Order(listing.model, listing.selection, arguments));
+  if (arguments.Flag("hash")) listing.hashes = Hashes(listing.model, listing.selection, failed);
+  return listing;
+}
+
+// What was left out, and that there are findings.
+void PrintNotes(const Listing& listing, const Arguments& arguments) {
+  for (const std::string& note : listing.selection.notes) PrintNote(arguments, note);
+  if (arguments.Flag("json")) return;
+  const Model& model = listing.model;
+  size_t serious = std::count_if(model.findings.begin(), model.findings.end(),
+                                 [](const Finding& f) { return f.severity >= Severity::kWarning; });
+  if (serious == 0) return;
+  PrintNote(arguments, fmt::format("{}: {} finding{}; `pthview info {}` shows {}", model.file, serious,
+                                   serious == 1 ? "" : "s", ShellWord(model.file), serious == 1 ? "it" : "them"));
 }
 
 }  // namespace
 
 int RunList(const Arguments& arguments) {
-  auto model = OpenModel(arguments.files[0]);
-  if (!model) {
-    PrintError(model.error());
-    return kExitError;
-  }
-  auto selection = SelectTensors(*model, arguments);
-  if (!selection) {
-    PrintError(selection.error());
-    return kExitError;
-  }
-  auto order = Order(*model, *selection, arguments);
-  if (!order) {
-    PrintError(order.error());
-    return kExitError;
-  }
-  bool failed = false;
-  TensorHashes hashes;
-  if (arguments.Flag("hash")) hashes = Hashes(*model, *selection, &failed);
+  const bool as_json = arguments.Flag("json");
+  const bool several = arguments.files.size() > 1;
+  const Style style(UseColor(arguments));
   Output out;
-  if (arguments.Flag("json")) {
-    PrintJson(out, *model, *selection, *order, hashes);
-  } else {
-    PrintTensorTable(out, Style(UseColor(arguments)), *model, *selection, *order, hashes.own);
+  JsonWriter json(&out.buffer());
+  bool failed = false;
+  bool first = true;
+  if (as_json && several) {
+    json.BeginObject().Key("schema").String("pthview.list/1").Key("files").BeginArray();
   }
-  out.Flush();  // notes stand behind the table
-  for (const std::string& note : selection->notes) PrintNote(arguments, note);
-  if (!arguments.Flag("json")) {
-    size_t serious = std::count_if(model->findings.begin(), model->findings.end(),
-                                   [](const Finding& f) { return f.severity >= Severity::kWarning; });
-    if (serious > 0) {
-      PrintNote(arguments, fmt::format("{}: {} finding{}; `pthview info {}` shows {}", model->file, serious,
-                                       serious == 1 ? "" : "s", ShellWord(model->file), serious == 1 ? "it" : "them"));
+  for (const std::string& file : arguments.files) {
+    auto listing = Prepare(file, arguments, &failed);
+    if (!listing) {
+      failed = true;
+      if (!(as_json && several)) out.Flush();
+      PrintError(listing.error());
+      if (as_json && several) {
+        json.BeginObject().Key("file").String(DisplayName(file)).Key("error");
+        WriteError(json, listing.error());
+        json.EndObject();
+      }
+      continue;
     }
+    const Listing& l = *listing;
+    if (as_json) {
+      json.BeginObject();
+      if (!several) json.Key("schema").String("pthview.list/1");
+      WriteList(json, out, l.model, l.selection, l.order, l.hashes);
+      json.EndObject();
+    } else {
+      if (several) out << (first ? "" : "\n") << style.Bold(EscapeForTerminal(l.model.file)) << "\n";
+      PrintTensorTable(out, style, l.model, l.selection, l.order, l.hashes.own,
+                       {ReadableWidth(arguments), arguments.Value("sort")});
+    }
+    first = false;
+    if (!(as_json && several)) {
+      if (as_json) out << "\n";
+      out.Flush();  // notes stand behind the table
+    }
+    PrintNotes(l, arguments);
+    if (!several) Leave(out, failed ? kExitError : kExitOk);
+  }
+  if (as_json && several) {
+    json.EndArray().EndObject();
+    out << "\n";
   }
   Leave(out, failed ? kExitError : kExitOk);
 }

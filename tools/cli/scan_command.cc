@@ -10,6 +10,7 @@
 #include "lib/analysis/scan/scan.h"
 #include "lib/base/escape.h"
 #include "lib/base/named_source.h"
+#include "lib/formats/torch/torch_layers.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
 #include "tools/cli/scan_sarif.h"
@@ -67,6 +68,21 @@ void PrintUnknown(Output& out, const Style& style, const ScanReport& report) {
     }
   }
   if (hidden > 0) PrintRow(out, "", "", fmt::format("{} more; --json has them all", WithCommas(hidden)));
+}
+
+// Layers of torch.nn: whose code runs is known.
+void PrintLayers(Output& out, const ScanReport& report) {
+  const CodeUse* first = nullptr;
+  size_t count = 0;
+  for (const CodeUse& use : report.code) {
+    if (use.judgement != Judgement::kData || !IsTorchLayer(use.module, use.name)) continue;
+    if (first == nullptr) first = &use;
+    ++count;
+  }
+  if (first == nullptr) return;
+  PrintRow(out, "torch", "torch",
+           fmt::format("{}.{}{}: torch's own code", first->module, first->name,
+                       count > 1 ? fmt::format(" and {} of torch.nn", Plural(count - 1, "more name")) : ""));
 }
 
 void PrintFindings(Output& out, const Style& style, const ScanReport& report) {
@@ -139,7 +155,11 @@ void PrintWeightsOnly(Output& out, const ScanReport& report) {
 
 std::string VerdictText(const Style& style, const ScanReport& report) {
   const bool unknown = report.Count(Judgement::kUnknown) > 0;
-  const std::string named = unknown ? "loading it runs code that is not known" : "nothing but data is named";
+  const bool layers = std::any_of(report.code.begin(), report.code.end(),
+                                  [](const CodeUse& use) { return IsTorchLayer(use.module, use.name); });
+  const std::string named = unknown  ? "loading it runs code that is not known"
+                            : layers ? "nothing but data and torch's own layers is named"
+                                     : "nothing but data is named";
   switch (VerdictOf(report)) {
     case ScanVerdict::kDangerous: return style.Red("loading it runs what is known to be dangerous");
     case ScanVerdict::kTricks:
@@ -159,6 +179,7 @@ void PrintText(Output& out, const Style& style, const ScanReport& report) {
   out << style.Bold(EscapeForTerminal(report.file)) << ": " << VerdictText(style, report) << "\n";
   PrintDangerous(out, style, report);
   PrintUnknown(out, style, report);
+  PrintLayers(out, report);
   PrintSources(out, report);
   PrintFindings(out, style, report);
   PrintWeightsOnly(out, report);

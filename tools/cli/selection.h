@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/analysis/names/state_name.h"
 #include "lib/model/model.h"
 #include "tools/cli/arguments.h"
 
@@ -21,6 +22,14 @@ struct Selection {
   std::string_view NameOf(const Model& model, size_t i) const {
     const Tensor& tensor = model.tensors[tensors[i]];
     return names_collide && use_path[i] != 0 ? tensor.path : tensor.name;
+  }
+  // The same for people: a state of an optimizer stands under its parameter's name. `made` holds the text when there is
+  // no such text in the model.
+  std::string_view ShownNameOf(const Model& model, size_t i, std::string* made) const {
+    const Tensor& tensor = model.tensors[tensors[i]];
+    if (tensor.state_of == kNone || (names_collide && use_path[i] != 0)) return NameOf(model, i);
+    *made = StateName(model, tensor);
+    return *made;
   }
 };
 

@@ -6,6 +6,7 @@
 
 #include "converters/common/output_paths.h"
 #include "lib/analysis/names/name_lookup.h"
+#include "lib/analysis/names/state_name.h"
 #include "lib/analysis/statistics/packed_weight.h"
 #include "lib/analysis/statistics/statistics.h"
 #include "lib/analysis/structure/structure.h"
@@ -15,11 +16,13 @@
 #include "lib/model/tensor_data.h"
 #include "tools/cli/console.h"
 #include "tools/cli/export_tensor.h"
+#include "tools/cli/overview_table.h"
 #include "tools/cli/selection.h"
 #include "tools/cli/show_json.h"
 #include "tools/cli/slice.h"
 #include "tools/cli/tensor_table.h"
 #include "tools/cli/tensor_view.h"
+#include "tools/cli/terminal.h"
 #include "tools/cli/value_text.h"
 #include "tools/cli/verbs.h"
 
@@ -65,6 +68,12 @@ void PrintFacts(Output& out, const Style& style, const Model& model, const Tenso
   }
   Fact(out, "device", tensor.device.empty() ? "-" : EscapeForTerminal(tensor.device));
   Fact(out, "requires_grad", !tensor.requires_grad ? "-" : *tensor.requires_grad ? "True" : "False");
+  if (std::string state = StateName(model, tensor); !state.empty()) Fact(out, "state", EscapeForTerminal(state));
+  for (Index state : index == kNone ? std::vector<Index>() : StatesOf(model, index)) {  // those of an optimizer
+    Fact(out, "optimizer",
+         fmt::format("{} ({})", EscapeForTerminal(StateKind(model.tensors[state])),
+                     EscapeForTerminal(model.tensors[state].path)));
+  }
   if (!tensor.class_name.empty()) Fact(out, "class", EscapeForTerminal(tensor.class_name));
   if (tensor.conj || tensor.neg)
     Fact(out, "view", tensor.conj && tensor.neg ? "conjugated and negated" : tensor.conj ? "conjugated" : "negated");
@@ -93,27 +102,37 @@ void PrintFacts(Output& out, const Style& style, const Model& model, const Tenso
   }
 }
 
-void PrintNumbers(Output& out, const Statistics& s) {
+void PrintNumbers(Output& out, const std::string& of, const Statistics& s) {
   std::string others;
   if (s.nans > 0) others += fmt::format(", {} NaN", WithCommas(static_cast<uint64_t>(s.nans)));
   if (s.infinities > 0) others += fmt::format(", {} infinite", WithCommas(static_cast<uint64_t>(s.infinities)));
   if (s.finite == 0) {
-    Fact(out, "statistics", s.count == 0 ? "none: it has no elements" : "no finite values" + others);
+    Fact(out, "statistics", of + (s.count == 0 ? "none: there are no elements" : "no finite values" + others));
     return;
   }
   Fact(out, "statistics",
-       fmt::format("min {:.6g}, max {:.6g}, mean {:.6g}, std {:.6g}, zeros {} ({}){}", s.min, s.max, s.mean, s.std,
-                   WithCommas(static_cast<uint64_t>(s.zeros)), PercentText(s.zeros, s.count), others));
+       fmt::format("{}min {:.6g}, max {:.6g}, mean {:.6g}, std {:.6g}, zeros {} ({}){}", of, s.min, s.max, s.mean,
+                   s.std, WithCommas(static_cast<uint64_t>(s.zeros)), PercentText(s.zeros, s.count), others));
 }
 
-Status PrintStatistics(Output& out, const TensorView& view, std::string_view slice) {
-  if (StatisticsAreFar(*view.model, *view.values, slice)) {
-    Fact(out, "statistics", "left out: they take all of the tensor, which is fetched without --slice");
+// Of the window: what a slice shows is what its figures are of.
+Status PrintStatistics(Output& out, const TensorView& view, const TensorWindow& window, std::string_view slice) {
+  const Tensor* values = view.values;
+  std::string of;
+  if (!slice.empty()) {
+    // Scales along an axis that the slice may have cut are not read for a part.
+    const bool per_channel =
+        values->quantization != kNone && view.model->quantizations[values->quantization].per_channel;
+    of = per_channel ? "of the whole tensor, not of the slice: " : "of the slice: ";
+    if (!per_channel) values = &window.tensor;
+  }
+  if (StatisticsAreFar(*view.model, *values, slice)) {
+    Fact(out, "statistics", "left out: they take more of the tensor than is shown, which is fetched without --slice");
     return Ok();
   }
-  auto statistics = ComputeStatistics(*view.model, *view.values);
+  auto statistics = ComputeStatistics(*view.model, *values);
   if (statistics) {
-    PrintNumbers(out, *statistics);
+    PrintNumbers(out, of, *statistics);
   } else if (statistics.error().code != ErrorCode::kUnsupported && statistics.error().code != ErrorCode::kLimit) {
     return std::move(statistics).error();
   } else {
@@ -161,7 +180,6 @@ Status PrintTensor(Output& out, const Style& style, const Model& model, const Te
     PTHVIEW_ASSIGN(std::string hash, HashTensor(model, tensor));
     Fact(out, "sha256", hash);
   }
-  PTHVIEW_TRY(PrintStatistics(out, view, arguments.Value("slice")));
   PTHVIEW_ASSIGN(std::string text, ValuesText(*view.model, window));
   PTHVIEW_TRY(PrintParts(out, style, model, view));
   if (!arguments.Value("slice").empty())
@@ -169,7 +187,7 @@ Status PrintTensor(Output& out, const Style& style, const Model& model, const Te
          fmt::format("[{}] of shape {}", EscapeForTerminal(arguments.Value("slice")), ShapeText(window.shape)));
   if (view.made) out << style.Bold("dense") << "\n";
   out << text << "\n";
-  return Ok();
+  return PrintStatistics(out, view, window, arguments.Value("slice"));
 }
 
 void PrintPlain(Output& out, const Style& style, const PlainValue& plain, bool alone) {
@@ -210,9 +228,7 @@ Status PrintHits(const Model& model, const Lookup& lookup, const Arguments& argu
         break;
       }
     }
-    std::vector<size_t> order(selection.tensors.size());
-    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    PrintTensorTable(out, style, model, selection, order, {});
+    PTHVIEW_TRY(PrintOverview(out, style, model, selection, ReadableWidth(arguments)));
   }
   for (Index p : lookup.plain) PrintPlain(out, style, model.plain[p], false);
   for (Index c : lookup.components) {
@@ -244,19 +260,20 @@ Error NothingFound(const Model& model, const std::string& query) {
 // --slice takes part of one tensor.
 Status CheckOneTensor(const Model& model, const Lookup& lookup, const Arguments& arguments) {
   if (!arguments.Flag("slice") || (lookup.size() == 1 && lookup.plain.empty())) return Ok();
-  const std::string& query = arguments.files[1];
+  const std::string query = arguments.files.size() > 1 ? arguments.files[1] : "";
   std::string hint = "leave --slice out";
   if (!lookup.tensors.empty()) {
     hint = fmt::format("`pthview show --slice {} {} {}`", ShellWord(arguments.Value("slice")), ShellWord(model.file),
                        ShellWord(model.tensors[lookup.tensors[0]].path));
   }
-  return Error{.code = ErrorCode::kUsage,
-               .message = lookup.tensors.empty()
-                              ? fmt::format("--slice takes part of a tensor, and '{}' is none", query)
-                              : fmt::format("--slice takes part of one tensor, and '{}' fits more: {} in all", query,
-                                            lookup.size()),
-               .file = model.file,
-               .hint = hint};
+  return Error{
+      .code = ErrorCode::kUsage,
+      .message = lookup.tensors.empty()
+                     ? fmt::format("--slice takes part of a tensor, and '{}' is none", query)
+                     : fmt::format("--slice takes part of one tensor, and {} {} in all",
+                                   query.empty() ? "these are" : fmt::format("'{}' fits more:", query), lookup.size()),
+      .file = model.file,
+      .hint = hint};
 }
 
 // --output: the hits' values as a file, all of them or the slice.
@@ -266,7 +283,9 @@ Status WriteHits(const Model& model, const Lookup& lookup, const Arguments& argu
   PTHVIEW_TRY(RefuseInput(model, output));
   if (lookup.tensors.empty()) {
     return Error{.code = ErrorCode::kUsage,
-                 .message = fmt::format("'{}' is a plain value, not a tensor", arguments.files[1])};
+                 .message = arguments.files.size() < 2
+                                ? std::string("the file has no tensors to write")
+                                : fmt::format("'{}' is a plain value, not a tensor", arguments.files[1])};
   }
   // Views and windows point into themselves: they are to stay where they are.
   std::deque<TensorView> views;
@@ -303,23 +322,35 @@ int RunShow(const Arguments& arguments) {
     return kExitError;
   }
   InferModules(*model);
-  const std::string& query = arguments.files[1];
   auto narrowing = Narrowing::Of(*model, arguments);
   if (!narrowing) {
     PrintError(narrowing.error());
     return kExitError;
   }
-  auto has = [&](const auto& item) { return narrowing->Has(item); };
-  Lookup lookup = FindByName(*model, query, {.tensors = has, .plain = has});
-  if (lookup.size() == 0) {
-    PrintError(NothingFound(*model, query));
-    return kExitError;
+  Lookup lookup;
+  std::vector<std::string> notes;
+  if (arguments.files.size() > 1) {
+    auto has = [&](const auto& item) { return narrowing->Has(item); };
+    lookup = FindByName(*model, arguments.files[1], {.tensors = has, .plain = has});
+    if (lookup.size() == 0) {
+      PrintError(NothingFound(*model, arguments.files[1]));
+      return kExitError;
+    }
+    if (!lookup.explanation.empty()) notes.push_back(lookup.explanation);
+  } else {  // an overview
+    auto selection = SelectTensors(*model, arguments);
+    if (!selection) {
+      PrintError(selection.error());
+      return kExitError;
+    }
+    lookup.tensors = std::move(selection->tensors);
+    notes = std::move(selection->notes);
   }
   if (auto fits = CheckOneTensor(*model, lookup, arguments); !fits) {
     PrintError(fits.error());
     return kExitError;
   }
-  if (!lookup.explanation.empty()) PrintNote(arguments, lookup.explanation);
+  for (const std::string& note : notes) PrintNote(arguments, note);
   if (arguments.Flag("output")) {
     if (Status written = WriteHits(*model, lookup, arguments); !written) {
       Error error = std::move(written).error();

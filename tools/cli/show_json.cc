@@ -9,6 +9,7 @@
 #include "lib/model/tensor_data.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
+#include "tools/cli/overview_table.h"
 #include "tools/cli/slice.h"
 #include "tools/cli/tensor_view.h"
 #include "tools/cli/value_text.h"
@@ -67,6 +68,11 @@ Status WriteTensor(JsonWriter& json, const Model& model, const Tensor& tensor, I
   if (alone) PTHVIEW_TRY(CheckSlice(model, tensor, view, arguments.Value("slice")));
   json.BeginObject().Key("tensor");
   WriteTensorRow(json, model, tensor, tensor.name, hash, inner);
+  if (!alone) {
+    json.Key("first_values").BeginArray(true);
+    for (const std::string& value : FirstValues(model, tensor, 3)) json.String(value);
+    json.EndArray();
+  }
   if (view.values != nullptr) {
     PTHVIEW_ASSIGN(TensorWindow window, SliceTensor(*view.values, arguments.Value("slice")));
     window.Bind();
@@ -77,6 +83,14 @@ Status WriteTensor(JsonWriter& json, const Model& model, const Tensor& tensor, I
         json.Key("statistics").BeginObject();
         WriteFigures(json, *statistics);
         json.EndObject();
+      }
+    }
+    const bool per_channel =
+        view.values->quantization != kNone && view.model->quantizations[view.values->quantization].per_channel;
+    if (arguments.Flag("slice") && !per_channel && !StatisticsAreFar(*view.model, window.tensor, "0")) {
+      if (auto statistics = ComputeStatistics(*view.model, window.tensor)) {
+        json.Key("slice_statistics");
+        WriteStatistics(json, *statistics);
       }
     }
   }
@@ -99,7 +113,10 @@ Status PrintShownJson(const Model& model, const Lookup& lookup, const Arguments&
       .String(model.file)
       .Key("format")
       .String(model.format);
-  json.Key("query").String(arguments.files[1]).Key("match").String(lookup.explanation);
+  json.Key("query")
+      .String(arguments.files.size() > 1 ? arguments.files[1] : "")
+      .Key("match")
+      .String(lookup.explanation);
   json.Key("hits").BeginArray();
   auto write = [&](const Tensor& tensor, Index index) {
     auto written = WriteTensor(json, model, tensor, index, lookup.size() == 1, arguments);

@@ -1,129 +1,28 @@
 #include "tools/cli/tensor_table.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "lib/analysis/names/suggest.h"
 #include "lib/base/ascii.h"
-#include "lib/base/escape.h"
+#include "lib/base/display_width.h"
 #include "lib/base/threads.h"
 #include "lib/model/tied.h"
+#include "tools/cli/table_line.h"
+#include "tools/cli/tensor_columns.h"
 
 namespace pthview {
 namespace {
 
-// One line of the table, put together in place: there may be 50,000 of them.
-class Line {
- public:
-  void Clear() { size_ = 0; }
-  std::string_view text() const { return {buffer_.data(), size_}; }
-
-  void Text(std::string_view text) {
-    Reserve(text.size());
-    std::memcpy(buffer_.data() + size_, text.data(), text.size());
-    size_ += text.size();
-  }
-  void Spaces(size_t count) {
-    Reserve(count);
-    std::memset(buffer_.data() + size_, ' ', count);
-    size_ += count;
-  }
-  // `text`, whose width on a terminal is given, filled up to a column's width.
-  void Left(std::string_view text, size_t width, size_t column) {
-    Text(text);
-    Fill(width, column);
-  }
-  void Left(std::string_view text, size_t column) { Left(text, text.size(), column); }
-  // A number with commas, to the right of a column.
-  void Number(uint64_t number, size_t column) {
-    char digits[32];
-    char* at = digits + sizeof(digits);
-    for (int count = 0; count == 0 || number != 0; ++count) {
-      if (count > 0 && count % 3 == 0) *--at = ',';
-      *--at = static_cast<char>('0' + number % 10);
-      number /= 10;
-    }
-    auto size = static_cast<size_t>(digits + sizeof(digits) - at);
-    if (size < column) Spaces(column - size);
-    Text({at, size});
-  }
-  void Shape(std::span<const int64_t> shape, size_t column) {
-    size_t before = size_;
-    Reserve(2 + shape.size() * 22);
-    char* at = buffer_.data() + size_;
-    *at++ = '[';
-    for (size_t i = 0; i < shape.size(); ++i) {
-      if (i > 0) {
-        *at++ = ',';
-        *at++ = ' ';
-      }
-      at = std::to_chars(at, at + 20, shape[i]).ptr;
-    }
-    *at++ = ']';
-    size_ = static_cast<size_t>(at - buffer_.data());
-    Fill(size_ - before, column);
-  }
-
- private:
-  void Fill(size_t width, size_t column) {
-    if (column > 0) Spaces(width < column ? column - width : 2);
-  }
-
-  void Reserve(size_t more) {
-    if (buffer_.size() - size_ < more) [[unlikely]]
-      Grow(more);
-  }
-  [[gnu::noinline]] void Grow(size_t more) { buffer_.resize(std::max(buffer_.size() * 2, size_ + more)); }
-  std::vector<char> buffer_ = std::vector<char>(4096);
-  size_t size_ = 0;
-};
-
-// A cell that is wider moves what stands behind it, in its own row: a name of a megabyte would otherwise make every row
-// as long.
-constexpr size_t kWidestColumn = 160;
-
-struct Widths {
-  size_t name = 4;
-  size_t dtype = 5;
-  size_t shape = 5;
-  size_t numel = 10;
-  size_t bytes = 5;
-  size_t device = 6;
-
-  void Cover(const Widths& other) {
-    name = std::max(name, std::min(other.name, kWidestColumn));
-    dtype = std::max(dtype, other.dtype);
-    shape = std::max(shape, std::min(other.shape, kWidestColumn));
-    numel = std::max(numel, other.numel);
-    bytes = std::max(bytes, other.bytes);
-    device = std::max(device, other.device);
-  }
-};
-
-size_t DigitsWithCommas(uint64_t number) {
-  size_t digits = 1;
-  while (number >= 10) {
-    number /= 10;
-    ++digits;
-  }
-  return digits + (digits - 1) / 3;
-}
-
-size_t ShapeWidth(std::span<const int64_t> shape) {
-  size_t width = 2 + (shape.empty() ? 0 : 2 * (shape.size() - 1));
-  char digits[24];
-  for (int64_t size : shape)
-    width += static_cast<size_t>(std::to_chars(digits, digits + sizeof(digits), size).ptr - digits);
-  return width;
-}
-
 std::string_view DeviceOf(const Tensor& tensor) { return tensor.device.empty() ? "-" : tensor.device; }
-std::string_view GradOf(const Tensor& tensor) {
-  return !tensor.requires_grad ? "-" : *tensor.requires_grad ? "True" : "False";
+
+Column SortedColumn(std::string_view name) {
+  for (size_t c = 0; c < kColumns; ++c) {
+    if (ColumnTitle(static_cast<Column>(c)) == name) return static_cast<Column>(c);
+  }
+  return Column::kName;
 }
 
 TensorCount TotalsOf(const Model& model, const Selection& selection) {
@@ -132,62 +31,104 @@ TensorCount TotalsOf(const Model& model, const Selection& selection) {
   return totals;
 }
 
-// Makes room for the cells of one row.
-void Widen(Widths& widths, const Model& model, const Selection& selection, size_t i) {
-  const Tensor& tensor = model.tensors[selection.tensors[i]];
-  std::string_view name = selection.NameOf(model, i);
-  const auto width = [](std::string_view text) {
-    return ascii::IsPrintable(text) ? text.size() : DisplayWidth(EscapeForTerminal(text));
+// A name of a megabyte that many rows are the same as would make each as long.
+constexpr size_t kLongestOther = 160;
+
+// The text of a cell that may hold anything, in its column.
+void PutText(Line& line, std::string_view text, size_t column, bool cut, bool last) {
+  if (ascii::IsPrintable(text) && (!cut || text.size() <= column)) {
+    line.Left(text, last ? 0 : column + 2);
+    return;
+  }
+  std::string shown = EscapeForTerminal(text);
+  if (cut) shown = FitText(shown, column);
+  line.Left(shown, DisplayWidth(shown), last ? 0 : column + 2);
+}
+
+// What is unusual about a tensor, where there is no column for it; and what there is never one for.
+std::string RestText(const ColumnPlan& plan, const Model& model, Index index) {
+  const Tensor& tensor = model.tensors[index];
+  std::string text;
+  auto put = [&](std::string_view gap, std::string_view piece) {
+    if (!text.empty()) text += gap;
+    text += piece;
   };
-  widths.Cover({.name = width(name),
-                .dtype = DTypeName(tensor.dtype).size(),
-                .shape = ShapeWidth(tensor.shape),
-                .numel = DigitsWithCommas(static_cast<uint64_t>(tensor.numel)),
-                .bytes = DigitsWithCommas(StoredBytes(model, tensor)),
-                .device = width(tensor.device)});
+  if (plan.exceptions_behind) {
+    auto usual = [&](Column column) { return plan.usual[static_cast<size_t>(column)]; };
+    if (DTypeName(tensor.dtype) != usual(Column::kDtype)) put(" ", DTypeName(tensor.dtype));
+    if (KindName(tensor.kind) != usual(Column::kKind)) put(" ", KindName(tensor.kind));
+    if (DeviceOf(tensor) != usual(Column::kDevice)) put(" ", EscapeForTerminal(DeviceOf(tensor)));
+  }
+  if (tensor.layout != Layout::kDense) put("  ", LayoutName(tensor.layout));
+  if (tensor.data != DataState::kPresent) put("  ", fmt::format("data: {}", DataStateName(tensor.data)));
+  if (tensor.tied != kNone && tensor.tied != index) {
+    const std::string_view path = model.tensors[tensor.tied].path;
+    put("  ",
+        "same as " + EscapeForTerminal(path.substr(0, kLongestOther)) + (path.size() > kLongestOther ? "..." : ""));
+  }
+  return text;
 }
 
 // One row, with its end of line.
-void PutRow(Line& line, const Widths& widths, const Model& model, const Selection& selection, size_t i,
-            std::span<const std::string> hashes) {
+void PutRow(Line& line, const ColumnPlan& plan, const Model& model, const Selection& selection, size_t i,
+            std::span<const std::string> hashes, bool hash_below) {
   const Tensor& tensor = model.tensors[selection.tensors[i]];
   line.Clear();
-  std::string_view name = selection.NameOf(model, i);
-  if (ascii::IsPrintable(name)) {
-    line.Left(name, widths.name + 2);
-  } else {
-    std::string escaped = EscapeForTerminal(name);
-    line.Left(escaped, DisplayWidth(escaped), widths.name + 2);
+  std::string made;
+  PutText(line, selection.ShownNameOf(model, i, &made), plan.Width(Column::kName), plan.cut, false);
+  if (plan.Has(Column::kDtype)) line.Left(DTypeName(tensor.dtype), plan.Width(Column::kDtype) + 2);
+  if (plan.Has(Column::kShape)) line.Shape(tensor.shape, plan.Width(Column::kShape) + 2);
+  if (plan.Has(Column::kNumel)) {
+    line.Number(static_cast<uint64_t>(tensor.numel), plan.Width(Column::kNumel));
+    line.Spaces(2);
   }
-  line.Left(DTypeName(tensor.dtype), widths.dtype + 2);
-  line.Shape(tensor.shape, widths.shape + 2);
-  line.Number(static_cast<uint64_t>(tensor.numel), widths.numel);
-  line.Spaces(2);
-  line.Number(StoredBytes(model, tensor), widths.bytes);
-  line.Spaces(2);
-  line.Left(KindName(tensor.kind), 11);
-  std::string_view device = DeviceOf(tensor);
-  if (ascii::IsPrintable(device)) {
-    line.Left(device, widths.device + 2);
-  } else {
-    line.Left(EscapeForTerminal(device), widths.device + 2);
+  if (plan.Has(Column::kBytes)) {
+    line.Number(StoredBytes(model, tensor), plan.Width(Column::kBytes));
+    line.Spaces(2);
   }
-  line.Left(GradOf(tensor), hashes.empty() ? 0 : 13);
-  if (!hashes.empty()) line.Text("  " + (hashes[i].empty() ? std::string("-") : hashes[i]));
-  if (tensor.layout != Layout::kDense) line.Text(fmt::format("  {}", LayoutName(tensor.layout)));
-  if (tensor.data != DataState::kPresent) line.Text(fmt::format("  data: {}", DataStateName(tensor.data)));
-  if (tensor.tied != kNone && tensor.tied != selection.tensors[i]) {  // many may be tied to one whose name is long
-    const std::string_view path = model.tensors[tensor.tied].path;
-    line.Text("  same as " + EscapeForTerminal(path.substr(0, kWidestColumn)) +
-              (path.size() > kWidestColumn ? "..." : ""));
+  if (plan.Has(Column::kKind)) line.Left(KindName(tensor.kind), plan.Width(Column::kKind) + 2);
+  if (plan.Has(Column::kDevice)) PutText(line, DeviceOf(tensor), plan.Width(Column::kDevice), false, false);
+  if (plan.Has(Column::kGrad)) line.Left(GradText(tensor), plan.Width(Column::kGrad) + 2);
+  if (!hashes.empty() && !hash_below) line.Text(hashes[i].empty() ? std::string_view("-") : hashes[i]);
+  line.Trim();
+  if (std::string rest = RestText(plan, model, selection.tensors[i]); !rest.empty()) {
+    const bool fits = plan.line == kNoWidthLimit || DisplayWidth(line.text()) + 2 + DisplayWidth(rest) <= plan.line;
+    line.Text(fits ? "  " : "\n    ");
+    line.Text(fits ? rest : FitText(rest, plan.line - 4));
   }
   line.Text("\n");
+  if (!hashes.empty() && hash_below) line.Text(fmt::format("  {}\n", hashes[i].empty() ? "-" : hashes[i]));
+}
+
+std::string Header(const ColumnPlan& plan, bool hashes) {
+  std::string text;
+  for (size_t c = 0; c < kColumns; ++c) {
+    const auto column = static_cast<Column>(c);
+    if (!plan.shown[c]) continue;
+    const bool number = column == Column::kNumel || column == Column::kBytes;
+    text += number ? fmt::format("{:>{}}  ", ColumnTitle(column), plan.width[c])
+                   : fmt::format("{:<{}}  ", ColumnTitle(column), plan.width[c]);
+  }
+  if (hashes) text += "sha256";
+  while (text.ends_with(' ')) text.pop_back();
+  return text;
 }
 
 // Rows that one thread puts together at a time; a batch of them, one for each core, is printed before the next.
 constexpr size_t kRowsAtOnce = 4096;
 
 }  // namespace
+
+bool ClassesAreRecorded(const Model& model, const Selection& selection) {
+  Index part = kNone;
+  for (Index i : selection.tensors) {
+    if (model.tensors[i].part == part) continue;
+    part = model.tensors[i].part;
+    if (part == kNone || model.parts[part].root == kNone) return false;
+    if (model.modules[model.parts[part].root].origin != Origin::kRecorded) return false;
+  }
+  return true;
+}
 
 std::string ShapeText(std::span<const int64_t> shape) {
   Line line;
@@ -196,9 +137,9 @@ std::string ShapeText(std::span<const int64_t> shape) {
 }
 
 void PrintTensorTable(Output& out, const Style& style, const Model& model, const Selection& selection,
-                      std::span<const size_t> order, std::span<const std::string> hashes) {
+                      std::span<const size_t> order, std::span<const std::string> hashes, const TableFit& fit) {
   const size_t count = selection.tensors.size();
-  std::vector<Widths> parts((count + kRowsAtOnce - 1) / kRowsAtOnce);
+  std::vector<ColumnFacts> parts((count + kRowsAtOnce - 1) / kRowsAtOnce);
   TensorCount totals;
   ParallelFor(parts.size() + 1, [&](size_t which) {
     if (which == parts.size()) {
@@ -206,34 +147,37 @@ void PrintTensorTable(Output& out, const Style& style, const Model& model, const
       return;
     }
     const size_t end = std::min(count, (which + 1) * kRowsAtOnce);
-    for (size_t i = which * kRowsAtOnce; i < end; ++i) Widen(parts[which], model, selection, i);
+    for (size_t i = which * kRowsAtOnce; i < end; ++i) {
+      std::string made;
+      const Tensor& tensor = model.tensors[selection.tensors[i]];
+      parts[which].Add(tensor, selection.ShownNameOf(model, i, &made), StoredBytes(model, tensor));
+    }
   });
-  Widths widths;
-  for (const Widths& part : parts) widths.Cover(part);
-  widths.name = std::min<size_t>(widths.name, 120);
-  widths.shape = std::min<size_t>(widths.shape, 60);
-  out << style.Bold(fmt::format("{:<{}}  {:<{}}  {:<{}}  {:>{}}  {:>{}}  {:<9}  {:<{}}  requires_grad{}", "name",
-                                widths.name, "dtype", widths.dtype, "shape", widths.shape, "parameters", widths.numel,
-                                "bytes", widths.bytes, "kind", "device", widths.device,
-                                hashes.empty() ? "" : "  sha256"))
-      << "\n";
+  ColumnFacts facts;
+  for (const ColumnFacts& part : parts) facts.Join(part);
+  const ColumnPlan plan = PlanColumns(facts, fit.width, SortedColumn(fit.sorted), ClassesAreRecorded(model, selection));
+  std::string header = Header(plan, false);
+  const bool hash_below = !hashes.empty() && fit.width != kNoWidthLimit && DisplayWidth(header) + 66 > fit.width;
+  if (!hashes.empty() && !hash_below) header = Header(plan, true);
+  if (!plan.above.empty()) out << WrapText(plan.above, fit.width, 0, 0) << "\n";
+  if (count > 0) out << style.Bold(header) << "\n";
   for (size_t begin = 0; begin < order.size();) {
     std::span<const size_t> rows = order.subspan(begin, std::min(order.size() - begin, kRowsAtOnce * Cores()));
     std::vector<std::string> texts((rows.size() + kRowsAtOnce - 1) / kRowsAtOnce);
     ParallelFor(texts.size(), [&](size_t which) {
       Line line;
       for (size_t i : rows.subspan(which * kRowsAtOnce, std::min(kRowsAtOnce, rows.size() - which * kRowsAtOnce))) {
-        PutRow(line, widths, model, selection, i, hashes);
+        PutRow(line, plan, model, selection, i, hashes, hash_below);
         texts[which] += line.text();
       }
     });
     for (const std::string& text : texts) out << text;
     begin += rows.size();
   }
-  out << style.Bold(fmt::format("{} tensor{}, {} parameters, {}", WithCommas(selection.tensors.size()),
-                                selection.tensors.size() == 1 ? "" : "s", WithCommas(totals.parameters()),
-                                BytesText(totals.StorageBytes(model))))
-      << "\n";
+  const std::string last = fmt::format("{} tensor{}, {} parameters, {}", WithCommas(selection.tensors.size()),
+                                       selection.tensors.size() == 1 ? "" : "s", WithCommas(totals.parameters()),
+                                       BytesText(totals.StorageBytes(model)));
+  out << style.Bold(WrapText(last, fit.width, 0, 0)) << "\n";
 }
 
 Result<RowLess> RowOrder(std::string_view column) {
@@ -253,7 +197,7 @@ Result<RowLess> RowOrder(std::string_view column) {
       {"bytes", [](const Tensor& a, const Tensor& b) { return a.nbytes() < b.nbytes(); }},
       {"kind", [](const Tensor& a, const Tensor& b) { return KindName(a.kind) < KindName(b.kind); }},
       {"device", [](const Tensor& a, const Tensor& b) { return a.device < b.device; }},
-      {"requires_grad", [](const Tensor& a, const Tensor& b) { return GradOf(a) < GradOf(b); }},
+      {"requires_grad", [](const Tensor& a, const Tensor& b) { return GradText(a) < GradText(b); }},
   };
   std::vector<std::string_view> names;
   for (const Row& row : kRows) {

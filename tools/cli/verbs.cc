@@ -35,10 +35,13 @@ constexpr Option kOptions[] = {
     {"textconv", 0, kFlag, "", "one line a fact of one file, for `git diff`; with --hash the values' hashes too"},
     {"full", 0, kFlag, "", "every row, not the first 100 of each kind"},
     {"no-progress", 0, kFlag, "", "no progress bar"},
+    {"width", 0, kValue, "N", "columns that lines may take (default: the terminal's; 0: no limit)"},
+    {"no-pager", 0, kFlag, "", "no pager, which a terminal gets otherwise ($PTHVIEW_PAGER, $PAGER, less)"},
     {"sort", 0, kValue, "COLUMN",
      "order by a column: name, path, dtype, shape, parameters, bytes, kind, device, requires_grad; stats: any figure"},
     {"reverse", 0, kFlag, "", "the other way round"},
     {"depth", 0, kValue, "N", "levels of modules to show"},
+    {"counts", 0, kValue, "auto|always|never", "parameters of each module behind '#' (default: auto, on a terminal)"},
     {"slice", 0, kValue, "SLICE", "the part to show, as in Python: 0,:,3:5"},
     {"strict", 0, kFlag, "", "count unknown code, and what could not be looked at, as dangerous"},
     {"sarif", 0, kFlag, "", "one SARIF 2.1.0 document on standard output"},
@@ -55,24 +58,26 @@ constexpr Option kOptions[] = {
 };
 
 #define PTHVIEW_COMMON "quiet", "color", "no-progress"
-constexpr std::string_view kInfoOptions[] = {"json", "all", "part", "include", "exclude", PTHVIEW_COMMON};
+#define PTHVIEW_FITTED "width", "no-pager", PTHVIEW_COMMON
+constexpr std::string_view kInfoOptions[] = {"json", "all", "part", "include", "exclude", PTHVIEW_FITTED};
 constexpr std::string_view kListOptions[] = {"json", "all",  "part",    "include",     "exclude",
-                                             "hash", "sort", "reverse", PTHVIEW_COMMON};
-constexpr std::string_view kTreeOptions[] = {"json", "all", "part", "depth", PTHVIEW_COMMON};
+                                             "hash", "sort", "reverse", PTHVIEW_FITTED};
+constexpr std::string_view kTreeOptions[] = {"json", "all", "part", "depth", "counts", PTHVIEW_FITTED};
 constexpr std::string_view kShowOptions[] = {"json",  "all",  "part",   "include", "exclude",
-                                             "slice", "hash", "output", "force",   PTHVIEW_COMMON};
-constexpr std::string_view kStatsOptions[] = {"json",    "csv",      "all",  "part",        "include",   "exclude",
-                                              "sort",    "reverse",  "by",   "axis",        "near-zero", "percentiles",
-                                              "spectra", "max-cost", "deep", PTHVIEW_COMMON};
-constexpr std::string_view kDiffOptions[] = {"json", "part",         "include", "exclude",  "map",  "rtol",
-                                             "atol", "architecture", "full",    "textconv", "hash", PTHVIEW_COMMON};
-constexpr std::string_view kTraceOptions[] = {"json", "part", "include", "exclude", PTHVIEW_COMMON};
-constexpr std::string_view kLineageOptions[] = {"json", "dot", PTHVIEW_COMMON};
-constexpr std::string_view kScanOptions[] = {"json", "sarif", "strict", PTHVIEW_COMMON};
+                                             "slice", "hash", "output", "force",   PTHVIEW_FITTED};
+constexpr std::string_view kStatsOptions[] = {"json",    "csv",      "all",  "part",     "include",     "exclude",
+                                              "sort",    "reverse",  "by",   "axis",     "near-zero",   "percentiles",
+                                              "spectra", "max-cost", "deep", "no-pager", PTHVIEW_COMMON};
+constexpr std::string_view kDiffOptions[] = {"json", "part",     "include",      "exclude", "map",
+                                             "rtol", "atol",     "architecture", "full",    "textconv",
+                                             "hash", "no-pager", PTHVIEW_COMMON};
+constexpr std::string_view kTraceOptions[] = {"json", "part", "include", "exclude", "no-pager", PTHVIEW_COMMON};
+constexpr std::string_view kLineageOptions[] = {"json", "dot", "no-pager", PTHVIEW_COMMON};
+constexpr std::string_view kScanOptions[] = {"json", "sarif", "strict", PTHVIEW_FITTED};
 constexpr std::string_view kConvertOptions[] = {"output", "to",   "force",   "weights", "data", "graph",
                                                 "all",    "part", "include", "exclude", "json", PTHVIEW_COMMON};
 constexpr std::string_view kServeOptions[] = {"port", "no-open", "watch", "quiet"};
-constexpr std::string_view kPluginsOptions[] = {"json", PTHVIEW_COMMON};
+constexpr std::string_view kPluginsOptions[] = {"json", PTHVIEW_FITTED};
 
 constexpr std::string_view kInfoExamples[] = {
     "pthview info model.pth",
@@ -96,6 +101,7 @@ constexpr std::string_view kShowExamples[] = {
     "pthview show model.pth 'layer1.*.bias'",
     "pthview show --part ema checkpoint.pth conv1.weight  # not the one of the same name in the model",
     "pthview show checkpoint.pth epoch",
+    "pthview show model.pth  # an overview of all",
     "pthview show --slice 0 model.pth conv1.weight -o filter.npy  # numpy.load opens it; .csv, .npz, .safetensors too",
 };
 constexpr std::string_view kStatsExamples[] = {
@@ -137,23 +143,31 @@ constexpr std::string_view kServeExamples[] = {
     "pthview serve --watch --no-open runs/last.pth",
     "ssh -L 8080:localhost:8080 host pthview serve --port 8080 --no-open model.pth",
 };
+constexpr std::string_view kCompletionExamples[] = {"source <(pthview completion bash)"};
 constexpr std::string_view kPluginsExamples[] = {"pthview plugins"};
 
 constexpr Verb kVerbs[] = {
     {"info", "FILE...", "what a file is: format, parts, sizes, metadata, findings, what to do next",
-     "Every tensor of the file counts (--all changes nothing), unless --part, --include or --exclude narrow it down.",
+     "What people wrote into the file comes first; --all adds bookkeeping, and every row. Every tensor of the file\n"
+     "counts, unless --part, --include or --exclude narrow it down. A folder that is no checkpoint itself is listed, "
+     "a\n"
+     "line a checkpoint. `pthview FILE...` does the same.",
      kInfoExamples, kInfoOptions, 1, SIZE_MAX, RunInfo},
-    {"list", "FILE", "one row a tensor: name, dtype, shape, sizes, device",
-     "Lists every part of kind model; --part and --all choose others.", kListExamples, kListOptions, 1, 1, RunList},
-    {"tree", "FILE [MODULE]", "the modules as print(model) shows them, with parameter counts",
-     "Shows every part of kind model and ema; --part and --all choose others. What is inferred from names and shapes,\n"
-     "and not recorded in the file, is marked with '~'.",
+    {"list", "FILE...", "one row a tensor: name, dtype, shape, sizes, device",
+     "Lists every part of kind model; --part and --all choose others.", kListExamples, kListOptions, 1, SIZE_MAX,
+     RunList},
+    {"tree", "FILE [MODULE]", "the modules as print(model) shows them",
+     "For a model of torch.nn's classes that was saved whole, this is what torch prints. Shows every part of kind "
+     "model\n"
+     "and ema; --part and --all choose others, and --all adds plain attributes of other classes. What is inferred "
+     "from\n"
+     "names and shapes, and not recorded in the file, is marked with '~'.",
      kTreeExamples, kTreeOptions, 1, 2, RunTree},
-    {"show", "FILE NAME", "one tensor or plain value: facts, values, statistics",
-     "NAME is an exact name or path; else a module (all below it); else a glob; else a part of a name. It is looked "
-     "for\n"
-     "in the whole file (--all changes nothing), unless --part, --include or --exclude narrow it down.",
-     kShowExamples, kShowOptions, 2, 2, RunShow},
+    {"show", "FILE [NAME]", "one tensor or plain value: facts, values, statistics",
+     "Without NAME an overview: a row a tensor of the model, with mean and first values. NAME is an exact name\n"
+     "or path; else a module (all below it); else a glob; else a part of a name. It is looked for in the whole file "
+     "(--all changes nothing), unless --part, --include or --exclude narrow it down.",
+     kShowExamples, kShowOptions, 1, 2, RunShow},
     {"stats", "FILE [NAME...]", "a row of figures a tensor: mean, deviation, extremes, zeros, NaN and more",
      "NAME is looked up as `show` does. Figures are over the finite values; NaN and infinities are counted apart. "
      "What\n"
@@ -185,6 +199,15 @@ constexpr Verb kVerbs[] = {
      kConvertExamples, kConvertOptions, 1, 1, RunConvert},
     {"serve", "[FILE...]", "look at architecture and weights in the browser", "Without FILE a small sample is shown.",
      kServeExamples, kServeOptions, 0, SIZE_MAX, RunServe},
+    {"completion",
+     "SHELL",
+     "completions for bash, zsh or fish: verbs, options, files, names of tensors",
+     "Prints a script for the shell to read. Installing pthview puts it where shells look for it.",
+     kCompletionExamples,
+     {},
+     1,
+     1,
+     RunCompletion},
     {"plugins", "", "what can be opened and written, and what does it", "", kPluginsExamples, kPluginsOptions, 0, 0,
      RunPlugins},
 };

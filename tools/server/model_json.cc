@@ -191,6 +191,11 @@ class Document {
       json_.Int(again ? static_cast<int64_t>(t.tied) : -1);
     });
     TensorColumn("path", [this](const Tensor& t) { json_.String(t.path); });
+    if (std::any_of(model_.tensors.begin(), model_.tensors.end(),
+                    [](const Tensor& t) { return t.state_of != kNone; })) {
+      TensorColumn("state_of",
+                   [this](const Tensor& t) { json_.Int(t.state_of == kNone ? -1 : static_cast<int64_t>(t.state_of)); });
+    }
     json_.EndObject();
   }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "lib/analysis/names/glob.h"
+#include "lib/analysis/names/state_name.h"
 #include "lib/analysis/names/suggest.h"
 #include "lib/analysis/structure/module_tree.h"
 #include "lib/analysis/structure/wrapper_prefix.h"
@@ -110,7 +111,9 @@ Lookup FindByName(const Model& model, std::string_view query, const LookupAmong&
       if (way.how == Lookup::How::kPrefixed || way.how == Lookup::How::kPrefixedModule) {
         candidate.name = NameInPart(model, tensor);
       }
-      if (!way.matches(candidate, query) || (among.tensors && !among.tensors(tensor))) continue;
+      const bool fits = way.matches(candidate, query) || (way.how == Lookup::How::kName && tensor.state_of != kNone &&
+                                                          StateName(model, tensor) == query);
+      if (!fits || (among.tensors && !among.tensors(tensor))) continue;
       lookup.tensors.push_back(static_cast<Index>(i));
     }
     for (size_t i = 0; i < model.plain.size(); ++i) {

@@ -14,7 +14,7 @@ namespace pthview {
 struct Lookup {
   enum class How : uint8_t {
     kNone,
-    kName,      // the name of a tensor
+    kName,      // the name of a tensor, or of an optimizer's state (state_name.h)
     kPath,      // the path of a tensor or plain value
     kPrefixed,  // the name without the wrapper's prefix that all names of its part carry
     kModule,    // a module's name or the path of a dict or list: everything below it

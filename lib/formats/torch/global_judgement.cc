@@ -6,6 +6,7 @@
 #include "lib/formats/torch/known_callables.h"
 #include "lib/formats/torch/known_globals.h"
 #include "lib/formats/torch/torch_globals.h"
+#include "lib/formats/torch/torch_layers.h"
 
 namespace pthview {
 namespace {
@@ -80,7 +81,8 @@ bool RunsSourceText(std::string_view module, std::string_view name) {
 
 Judgement JudgeGlobal(std::string_view module, std::string_view name) {
   module = Canonical(module);
-  if (MeaningOf(module, name).kind != GlobalKind::kUnknown || Contains(known_globals::kHarmless, module, name)) {
+  if (MeaningOf(module, name).kind != GlobalKind::kUnknown || Contains(known_globals::kHarmless, module, name) ||
+      IsTorchLayer(module, name)) {
     return Judgement::kData;
   }
   if (Contains(known_globals::kAmbiguous, module, name)) return Judgement::kUnknown;

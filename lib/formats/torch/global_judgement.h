@@ -7,7 +7,7 @@
 namespace pthview {
 
 enum class Judgement : unsigned char {
-  kData,       // builds containers, numbers, tensors
+  kData,       // builds containers, numbers, tensors; layers of torch.nn (torch_layers.h)
   kUnknown,    // code that is not known here: a class of the file's own project
   kDangerous,  // runs commands or code, opens files or sockets, imports by name
 };

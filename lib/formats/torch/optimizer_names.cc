@@ -4,9 +4,12 @@
 #include <charconv>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <fmt/format.h>
+
+#include "lib/base/text_hash.h"
 
 namespace pthview {
 namespace {
@@ -39,6 +42,27 @@ bool Fits(const std::vector<const Tensor*>& states, const std::vector<const Tens
   return compared > 0 && last + 1 == parameters.size();
 }
 
+// States filed by name: "exp_avg" of "layer1.weight" for "state.layer1.weight.exp_avg".
+void LinkByName(Model& model) {
+  std::unordered_map<std::string_view, Index, TextHash> parameters;
+  for (size_t i = 0; i < model.tensors.size(); ++i) {
+    const Tensor& tensor = model.tensors[i];
+    if (tensor.part == kNone || model.parts[tensor.part].kind != PartKind::kModel) continue;
+    if (tensor.kind == TensorKind::kParameter) parameters.try_emplace(tensor.name, static_cast<Index>(i));
+  }
+  constexpr std::string_view kHead = "state.";
+  for (Tensor& tensor : model.tensors) {
+    if (tensor.part == kNone || model.parts[tensor.part].kind != PartKind::kOptimizer) continue;
+    std::string_view name = tensor.name;
+    if (!name.starts_with(kHead)) continue;
+    name.remove_prefix(kHead.size());
+    const size_t dot = name.rfind('.');
+    if (dot == std::string_view::npos) continue;
+    auto found = parameters.find(name.substr(0, dot));
+    if (found != parameters.end()) tensor.state_of = found->second;
+  }
+}
+
 }  // namespace
 
 void NameOptimizerStates(Model& model) {
@@ -46,6 +70,7 @@ void NameOptimizerStates(Model& model) {
                    [](const Part& part) { return part.kind == PartKind::kOptimizer; })) {
     return;
   }
+  LinkByName(model);
   std::vector<std::vector<const Tensor*>> states(model.parts.size());
   std::vector<std::vector<const Tensor*>> parameters(model.parts.size());
   for (const Tensor& tensor : model.tensors) {
@@ -60,11 +85,16 @@ void NameOptimizerStates(Model& model) {
     for (size_t part = 0; part < parameters.size(); ++part) {
       const auto& named = parameters[part];
       if (named.empty() || !Fits(states[optimizer], named)) continue;
+      for (const Tensor* state : states[optimizer]) {
+        model.tensors[static_cast<size_t>(state - model.tensors.data())].state_of =
+            static_cast<Index>(named[*StateNumber(state->name)] - model.tensors.data());
+      }
       model.findings.push_back(
           {Severity::kInfo, "optimizer-names", std::string(model.parts[optimizer].path),
            fmt::format(
-               "its states fit the {} parameters of {} in their order: state[0] is that of {}, state[{}] that of {}",
-               named.size(), model.parts[part].path.empty() ? "the file" : model.parts[part].path, named.front()->name,
+               "its states fit the {} parameter{} of {} in their order: state[0] is that of {}, state[{}] that of {}",
+               named.size(), named.size() == 1 ? "" : "s",
+               model.parts[part].path.empty() ? "the file" : model.parts[part].path, named.front()->name,
                named.size() - 1, named.back()->name)});
       break;
     }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/escape.h"
 #include "lib/formats/torch/readable_values.h"
 #include "lib/formats/torch/torch_walk_internal.h"
 #include "lib/model/path.h"
@@ -34,8 +35,8 @@ bool IsInternalAttribute(std::string_view name) {
   return name == "_parameters" || name == "_buffers" || name == "_modules" || name == "training" ||
          name == "_non_persistent_buffers_set" || name == "_backend" || name == "_is_full_backward_hook" ||
          name.ends_with("_hooks") || name.ends_with("_hooks_with_kwargs") || name.ends_with("_hooks_always_called") ||
-         name.ends_with("_hook_is_unsafe") || name == "_version" || name == "call_super_init" ||
-         name == "dump_patches" ||
+         name.ends_with("_hook_is_unsafe") || name == "_load_hook" || name == "_initialize_hook" ||
+         name == "_version" || name == "call_super_init" || name == "dump_patches" ||
          // of torch.fx: the code stands as the module's source
          name == "_code" || name == "_lineno_map" || name == "_prologue_start";
 }
@@ -131,7 +132,13 @@ void TorchWalk::Visit(Value value, WalkRole role, std::string_view key, Place pl
                   "a call that would rebuild a tensor has arguments that are not understood");
   }
   if (role == WalkRole::kSubmodules || role == WalkRole::kParameters || role == WalkRole::kBuffers) {
-    if (value.Is(Kind::kNone)) return;  // a bias that is not there
+    if (value.Is(Kind::kNone)) {  // a bias that is not there
+      if (role == WalkRole::kSubmodules && place.module != kNone && Spend(key.size() + sizeof(Module) / 8)) {
+        Module& module = model_.modules[place.module];
+        module.absent.emplace_back(module.children.size(), builder_.arena().Copy(EscapeName(key)));
+      }
+      return;
+    }
   }
   if (TorchValues::IsScalar(value) || value.Is(Kind::kGlobal)) return AddLeaf(value, role, key, place);
   std::string simple = values_.SimpleText(value);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/analysis/names/glob.h"
+#include "lib/analysis/names/state_name.h"
 #include "lib/analysis/names/suggest.h"
 #include "tests/unit/analysis/model_fixture.h"
 
@@ -164,6 +165,22 @@ TEST(Suggest, CountsEachEditWhereverItStands) {
   }
   EXPECT_THAT(SuggestFrom("12" + std::string(name) + "3456", {name}), ElementsAre(name));
   EXPECT_THAT(SuggestFrom("12345" + std::string(name) + "6789", {name}), IsEmpty());
+}
+
+TEST(StateName, IsTheParametersAndFindsTheState) {
+  ModelFixture fixture;
+  fixture.AddPart(PartKind::kModel, "model");
+  fixture.Add("conv1.weight", {2, 3});
+  fixture.AddPart(PartKind::kOptimizer, "optimizer");
+  fixture.Add("state[0].exp_avg", {2, 3});
+  EXPECT_EQ(StateName(fixture.model, fixture.model.tensors[1]), "");
+  fixture.model.tensors[1].state_of = 0;
+  EXPECT_EQ(StateName(fixture.model, fixture.model.tensors[0]), "");
+  EXPECT_EQ(StateName(fixture.model, fixture.model.tensors[1]), "exp_avg of conv1.weight");
+  EXPECT_EQ(StatesOf(fixture.model, 0), std::vector<Index>{1});
+  Lookup lookup = FindByName(fixture.model, "exp_avg of conv1.weight");
+  EXPECT_EQ(lookup.how, Lookup::How::kName);
+  EXPECT_EQ(lookup.tensors, std::vector<Index>{1});
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ struct Row {
 };
 
 // Part 0 is the model, part 1 the optimizer.
-std::vector<Finding> FindingsOf(const std::vector<Row>& rows) {
+Model ModelOf(const std::vector<Row>& rows) {
   ModelBuilder builder;
   builder.model().parts = {{.kind = PartKind::kModel, .path = "model"},
                            {.kind = PartKind::kOptimizer, .path = "optim"}};
@@ -28,7 +28,36 @@ std::vector<Finding> FindingsOf(const std::vector<Row>& rows) {
   }
   Model model = std::move(builder).Finish();
   NameOptimizerStates(model);
-  return model.findings;
+  return model;
+}
+
+std::vector<Finding> FindingsOf(const std::vector<Row>& rows) { return ModelOf(rows).findings; }
+
+TEST(OptimizerNames, EachStateKnowsItsParameter) {
+  Model model = ModelOf({{0, "fc.weight", {2, 3}},
+                         {0, "fc.bias", {2}},
+                         {1, "state[0].step", {}},
+                         {1, "state[0].exp_avg", {2, 3}},
+                         {1, "state[1].exp_avg", {2}}});
+  EXPECT_EQ(model.tensors[0].state_of, kNone);
+  EXPECT_EQ(model.tensors[2].state_of, 0u);
+  EXPECT_EQ(model.tensors[3].state_of, 0u);
+  EXPECT_EQ(model.tensors[4].state_of, 1u);
+}
+
+TEST(OptimizerNames, StatesThatDoNotFitBelongToNothing) {
+  Model model = ModelOf({{0, "w", {2, 3}}, {0, "b", {2}}, {1, "state[0].m", {2}}, {1, "state[1].m", {2}}});
+  EXPECT_EQ(model.tensors[2].state_of, kNone);
+}
+
+TEST(OptimizerNames, StatesThatAreFiledByName) {
+  Model model = ModelOf({{0, "fc.weight", {2, 3}},
+                         {1, "state.fc.weight.exp_avg", {2, 3}},
+                         {1, "state.other.exp_avg", {2, 3}},
+                         {1, "state.", {2}}});
+  EXPECT_EQ(model.tensors[1].state_of, 0u);
+  EXPECT_EQ(model.tensors[2].state_of, kNone);
+  EXPECT_EQ(model.tensors[3].state_of, kNone);
 }
 
 TEST(OptimizerNames, AreTheParametersInOrder) {
