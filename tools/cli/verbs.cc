@@ -165,7 +165,7 @@ constexpr Verb kVerbs[] = {
      kTreeExamples, kTreeOptions, 1, 2, RunTree},
     {"show", "FILE [NAME]", "one tensor or plain value: facts, values, statistics",
      "Without NAME an overview: a row a tensor of the model, with mean and first values. NAME is an exact name\n"
-     "or path; else a module (all below it); else a glob; else a part of a name. It is looked for in the whole file "
+     "or path; else a module (all below it); else a glob; else a part of a name. It is looked for in the whole file\n"
      "(--all changes nothing), unless --part, --include or --exclude narrow it down.",
      kShowExamples, kShowOptions, 1, 2, RunShow},
     {"stats", "FILE [NAME...]", "a row of figures a tensor: mean, deviation, extremes, zeros, NaN and more",
