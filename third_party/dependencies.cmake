@@ -5,7 +5,7 @@
 # file; `tools/bootstrap` installs them.
 #
 # Targets:    pthview_fmt nlohmann_json::nlohmann_json CLI11::CLI11 tl::expected Threads::Threads
-#             pthview_zlib pthview_lzma pthview_crypto pthview_protobuf_lite pthview_httplib
+#             pthview_zlib pthview_lzma pthview_bzip2 pthview_zstd pthview_crypto pthview_protobuf_lite pthview_httplib
 #             pthview_highway pthview_eigen
 #             with BUILD_TESTING also GTest::gtest GTest::gtest_main GTest::gmock benchmark::benchmark
 # Functions:  pthview_add_proto_library (protobuf.cmake)
@@ -35,6 +35,8 @@ pthview_headers(pthview_eigen eigen3/Eigen/Core libeigen3-dev)
 
 pthview_static_library(pthview_zlib libz.a zlib.h zlib1g-dev)
 pthview_static_library(pthview_lzma liblzma.a lzma.h liblzma-dev)
+pthview_static_library(pthview_bzip2 libbz2.a bzlib.h libbz2-dev)
+pthview_static_library(pthview_zstd libzstd.a zstd.h libzstd-dev)
 pthview_static_library(pthview_crypto libcrypto.a openssl/evp.h libssl-dev)
 target_link_libraries(pthview_crypto INTERFACE Threads::Threads ${CMAKE_DL_LIBS})
 

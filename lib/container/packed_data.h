@@ -1,4 +1,4 @@
-// What an UnpackedSource unpacks: one interface over deflate and xz.
+// What an UnpackedSource unpacks: one interface over deflate, xz and the rest.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +37,8 @@ class PackedData {
 
   // Bytes that it unpacks to.
   virtual uint64_t size() const = 0;
+  // The most that `packed` bytes of it can become.
+  virtual uint64_t MostUnpacked(uint64_t packed) const = 0;
   // The last place at or before `offset` where a pass can begin.
   virtual uint64_t StartBefore(uint64_t offset) const = 0;
   // A pass that stands at StartBefore(offset). The PackedData must outlive it.

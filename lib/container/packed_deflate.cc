@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "lib/container/gzip.h"
 #include "lib/container/restart_points.h"
 
 namespace pthview {
@@ -74,6 +75,8 @@ PackedDeflate::PackedDeflate(const ByteSource& source, uint64_t offset, uint64_t
       points_(Points().NewFile(spacing)) {}
 
 PackedDeflate::~PackedDeflate() { Points().DropFile(points_); }
+
+uint64_t PackedDeflate::MostUnpacked(uint64_t packed) const { return MostInflated(packed); }
 
 uint64_t PackedDeflate::StartBefore(uint64_t offset) const {
   const auto point = Points().Before(points_, offset);

@@ -26,6 +26,7 @@ class PackedDeflate : public PackedData {
   static constexpr uint64_t kLeastSpacing = uint64_t{4} << 20;
 
   uint64_t size() const override { return size_.value_or(0); }
+  uint64_t MostUnpacked(uint64_t packed) const override;
   uint64_t StartBefore(uint64_t offset) const override;
   Result<std::unique_ptr<UnpackPass>> Start(uint64_t offset) override;
 

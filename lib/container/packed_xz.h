@@ -26,6 +26,7 @@ class PackedXz : public PackedData {
   ~PackedXz() override { lzma_index_end(index_, nullptr); }
 
   uint64_t size() const override { return lzma_index_uncompressed_size(index_); }
+  uint64_t MostUnpacked(uint64_t) const override { return size(); }
   uint64_t StartBefore(uint64_t offset) const override;
   Result<std::unique_ptr<UnpackPass>> Start(uint64_t offset) override;
 

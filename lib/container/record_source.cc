@@ -63,6 +63,10 @@ class RecordSource : public ByteSource {
 
 }  // namespace
 
+std::unique_ptr<ByteSource> OpenSwapped(std::unique_ptr<ByteSource> bytes, std::string record, size_t swap_width) {
+  return std::make_unique<RecordSource>(std::move(bytes), std::move(record), swap_width);
+}
+
 std::unique_ptr<ByteSource> OpenRecord(const ByteSource& archive, const ZipRecord& record, size_t swap_width) {
   std::shared_ptr<const ByteSource> base(std::shared_ptr<void>(), &archive);  // not owned
   auto bytes = record.method == 0 ? OpenSlice(base, record.offset, record.stored, archive.name())

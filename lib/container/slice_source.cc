@@ -43,7 +43,30 @@ class SliceSource : public InsideSource {
   std::shared_ptr<UnpackAllowance> allowance_;
 };
 
+class SharedSource : public InsideSource {
+ public:
+  explicit SharedSource(std::shared_ptr<const ByteSource> base) : base_(std::move(base)) {}
+
+  uint64_t size() const override { return base_->size(); }
+  const std::string& name() const override { return base_->name(); }
+  Status ReadAt(uint64_t offset, std::span<std::byte> out) const override { return base_->ReadAt(offset, out); }
+  Status CheckUnchanged() const override { return base_->CheckUnchanged(); }
+  int descriptor() const override { return base_->descriptor(); }
+  std::string real_path() const override { return base_->real_path(); }
+  std::shared_ptr<UnpackAllowance> allowance() const override {
+    const auto* inside = dynamic_cast<const InsideSource*>(base_.get());
+    return inside != nullptr ? inside->allowance() : nullptr;
+  }
+
+ private:
+  std::shared_ptr<const ByteSource> base_;
+};
+
 }  // namespace
+
+std::unique_ptr<ByteSource> ShareSource(std::shared_ptr<const ByteSource> base) {
+  return std::make_unique<SharedSource>(std::move(base));
+}
 
 std::unique_ptr<ByteSource> OpenSlice(std::shared_ptr<const ByteSource> base, uint64_t offset, uint64_t length,
                                       std::string name, std::shared_ptr<UnpackAllowance> allowance) {

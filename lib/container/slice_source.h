@@ -15,4 +15,7 @@ namespace pthview {
 std::unique_ptr<ByteSource> OpenSlice(std::shared_ptr<const ByteSource> base, uint64_t offset, uint64_t length,
                                       std::string name, std::shared_ptr<UnpackAllowance> allowance = nullptr);
 
+// `base` itself, for whoever wants to own it: with its descriptor and its path.
+std::unique_ptr<ByteSource> ShareSource(std::shared_ptr<const ByteSource> base);
+
 }  // namespace pthview

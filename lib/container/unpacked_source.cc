@@ -13,6 +13,7 @@
 #include "lib/container/gzip.h"
 #include "lib/container/packed_data.h"
 #include "lib/container/packed_deflate.h"
+#include "lib/container/packed_stream.h"
 #include "lib/container/packed_xz.h"
 #include "lib/container/pass_pool.h"
 
@@ -130,7 +131,7 @@ class UnpackedSource : public InsideSource {
     PTHVIEW_ASSIGN(std::unique_ptr<UnpackPass> pass, data_->Start(0));
     Progress progress("unpacking", packed_bytes_);
     // An archive may hold thousands of small ones.
-    const uint64_t most = data_->size() > 0 ? data_->size() : MostInflated(packed_bytes_);
+    const uint64_t most = data_->size() > 0 ? data_->size() : data_->MostUnpacked(packed_bytes_);
     std::vector<std::byte> bytes(static_cast<size_t>(std::min(kBlock, most)));
     size_t written = kBlock;
     for (uint64_t block = 0; written == kBlock; ++block) {
@@ -242,6 +243,27 @@ UnpackedPart OpenSoundXz(std::shared_ptr<const ByteSource> packed, std::string n
   auto allowance = AllowanceOf(*packed);
   return SoundPart(std::make_unique<UnpackedSource>(std::move(name), std::move(packed), *std::move(data), length,
                                                     std::move(allowance), kXzHint));
+}
+
+UnpackedPart OpenSoundStream(std::shared_ptr<const ByteSource> packed, StreamFormat format, std::string name) {
+  static constexpr const char* kHints[] = {
+      "unpack the file with `bunzip2 -k` if it is trusted, and open what comes out",
+      "unpack the file with `unzstd -k` if it is trusted, and open what comes out",
+      "unpack the file with another program if it is trusted, and open what comes out",
+      "unpack the file with `unlzma -k` if it is trusted, and open what comes out",
+  };
+  const uint64_t length = packed->size();
+  auto data = std::make_unique<PackedStream>(*packed, format);
+  auto allowance = AllowanceOf(*packed);
+  return SoundPart(std::make_unique<UnpackedSource>(std::move(name), std::move(packed), std::move(data), length,
+                                                    std::move(allowance), kHints[static_cast<size_t>(format)]));
+}
+
+Result<std::unique_ptr<ByteSource>> OpenUnpackedStream(std::shared_ptr<const ByteSource> packed, StreamFormat format,
+                                                       std::string name) {
+  UnpackedPart part = OpenSoundStream(std::move(packed), format, std::move(name));
+  if (part.error) return std::move(*part.error);
+  return std::move(part.source);
 }
 
 Result<std::unique_ptr<ByteSource>> OpenUnpackedGzip(std::shared_ptr<const ByteSource> packed, std::string name) {

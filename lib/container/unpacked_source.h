@@ -13,6 +13,7 @@
 #include "lib/base/result.h"
 #include "lib/base/source.h"
 #include "lib/container/inflater.h"
+#include "lib/container/packed_stream.h"
 #include "lib/container/unpack_allowance.h"
 
 namespace pthview {
@@ -26,6 +27,10 @@ Result<std::unique_ptr<ByteSource>> OpenUnpackedGzip(std::shared_ptr<const ByteS
 // as above.
 Result<std::unique_ptr<ByteSource>> OpenUnpackedXz(std::shared_ptr<const ByteSource> packed, std::string name);
 
+// All of a bzip2, zstd, zlib or lzma file, unpacked once from end to end here as gzip is. Limits as above.
+Result<std::unique_ptr<ByteSource>> OpenUnpackedStream(std::shared_ptr<const ByteSource> packed, StreamFormat format,
+                                                       std::string name);
+
 struct UnpackedPart {
   std::unique_ptr<ByteSource> source;  // null when nothing can be unpacked
   std::optional<Error> error;          // why `source` is not all of it
@@ -36,6 +41,7 @@ struct UnpackedPart {
 // gives nothing.
 UnpackedPart OpenSoundDeflate(std::shared_ptr<const ByteSource> packed, DeflateFormat format, std::string name);
 UnpackedPart OpenSoundXz(std::shared_ptr<const ByteSource> packed, std::string name);
+UnpackedPart OpenSoundStream(std::shared_ptr<const ByteSource> packed, StreamFormat format, std::string name);
 
 // packed[offset, offset + length), which is deflated and has `size` bytes when it is not: a zip record. Nothing is read
 // yet. The caller has asked `allowance`, which is for what stands inside; it may be null.

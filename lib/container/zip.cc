@@ -1,5 +1,6 @@
 #include "lib/container/zip.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -37,6 +38,16 @@ Result<bool> StartsLikeZip(const ByteSource& source) {
 std::string_view TextBeforeSlash(std::string_view name) {
   const size_t slash = name.find('/');
   return slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
+}
+
+// Names whose folders are told by backslashes alone: `model\data.pkl`.
+bool HasBackslashesOnly(std::span<const ZipRecord> records) {
+  bool any = false;
+  for (const ZipRecord& record : records) {
+    if (record.name.find('/') != std::string_view::npos) return false;
+    any = any || record.name.find('\\') != std::string_view::npos;
+  }
+  return any;
 }
 
 }  // namespace
@@ -111,6 +122,17 @@ Result<ZipArchive> ZipArchive::OpenAt(Result<zip::Place> place, const ByteSource
     }
     if (!read) return std::move(read).error().In(source.name());
     zip::CheckOverlaps(source.size(), directory, order, archive.records_, findings);
+    if (HasBackslashesOnly(archive.records_)) {
+      findings->Add(Severity::kWarning, "zip-backslash", "",
+                    "Names have backslashes where others have slashes, as some programs of Windows write them: torch "
+                    "finds none of the records. They are read as folders here.");
+      const std::byte* begin = archive.directory_.data();
+      for (const ZipRecord& record : archive.records_) {
+        const auto at = archive.directory_.begin() + (reinterpret_cast<const std::byte*>(record.name.data()) - begin);
+        std::replace(at, at + static_cast<ptrdiff_t>(record.name.size()), std::byte{'\\'}, std::byte{'/'});
+      }
+      twins = archive.BuildIndex();
+    }
   } else {
     const ErrorCode code = parsed.error().code;
     if (code != ErrorCode::kCorrupt && code != ErrorCode::kUnrecognized)
@@ -139,6 +161,28 @@ Result<ZipArchive> ZipArchive::OpenAt(Result<zip::Place> place, const ByteSource
   zip::CheckRecords(archive.records_, findings);
   archive.prefix_ = TextBeforeSlash(first);
   archive.ReportTwins(twins, findings);
+  return archive;
+}
+
+ZipArchive ZipArchive::OfRecords(const ByteSource& source, const std::vector<PlainRecord>& records) {
+  ZipArchive archive;
+  archive.source_ = &source;
+  for (const PlainRecord& record : records) {
+    const auto* name = reinterpret_cast<const std::byte*>(record.name.data());
+    archive.directory_.insert(archive.directory_.end(), name, name + record.name.size());
+  }
+  const auto* text = reinterpret_cast<const char*>(archive.directory_.data());
+  for (const PlainRecord& record : records) {
+    ZipRecord row;
+    row.name = {text, record.name.size()};
+    text += record.name.size();
+    row.header = row.offset = record.offset;
+    row.stored = row.size = record.size;
+    row.readable = record.offset <= source.size() && record.size <= source.size() - record.offset;
+    archive.records_.push_back(row);
+  }
+  if (!archive.records_.empty()) archive.prefix_ = TextBeforeSlash(archive.records_.front().name);
+  archive.BuildIndex();
   return archive;
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -44,6 +45,16 @@ bool LooksLikeZip(std::span<const std::byte> head);
 // local header stands there.
 Result<uint64_t> DataOffset(const ByteSource& source, const ZipRecord& record);
 
+// A record of an archive that is no zip, for ZipArchive::OfRecords: it lies in the source as it is.
+struct PlainRecord {
+  std::string name;  // prefix included
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+
+// "Deflate64 (method 9)"; "method 42" for those that have no name.
+std::string ZipMethodName(uint16_t method);
+
 class ZipArchive {
  public:
   // Something to do on another core while a large archive is opened. It is shown some dozens of records, the first of
@@ -53,13 +64,18 @@ class ZipArchive {
 
   // Reads the end record, the central directory and every local header (batched, so that 50,000 small records cost a
   // few large reads). When the central directory is missing or broken the archive is rebuilt from local headers and a
-  // finding says so. Odd but readable things (overlaps, twins by case, local/central mismatches, encryption flags,
-  // lying zip64 fields, prefix bytes before the archive, several archives in a row) become findings, whose codes begin
-  // with "zip-". Of several archives in a row the last one is read. `source` must outlive the archive; `findings` must
-  // not be null. kUnrecognized, after reading no more than the ends of the source, when it is no zip archive at all;
-  // kCorrupt when it is one of which nothing can be recovered.
-  // `meanwhile` is called at most once: not for small archives, distant ones, or those without an end record.
+  // finding says so. Names in which '\\' stands for '/' throughout (written by old programs of Windows) are turned. Odd
+  // but readable things (overlaps, twins by case, local/central mismatches, encryption flags, lying zip64 fields,
+  // prefix bytes before the archive, several archives in a row) become findings, whose codes begin with "zip-". Of
+  // several archives in a row the last one is read. `source` must outlive the archive; `findings` must not be null.
+  // kUnrecognized, after reading no more than the ends of the source, when it is no zip archive at all; kCorrupt when
+  // it is one of which nothing can be recovered. `meanwhile` is called at most once: not for small archives, distant
+  // ones, or those without an end record.
   static Result<ZipArchive> Open(const ByteSource& source, Findings* findings, const Meanwhile& meanwhile = {});
+
+  // The same view of records that another container or a folder holds; those that do not lie in the source are not
+  // readable. `source` must outlive the archive.
+  static ZipArchive OfRecords(const ByteSource& source, const std::vector<PlainRecord>& records);
 
   ZipArchive(ZipArchive&&) noexcept = default;
   ZipArchive& operator=(ZipArchive&&) noexcept = default;
@@ -75,8 +91,11 @@ class ZipArchive {
   // In the order of the central directory. Folder entries (names ending in '/') are left out.
   const std::vector<ZipRecord>& records() const { return records_; }
 
-  // The text before the first '/' of the first entry; empty when the first entry has none.
+  // The text before the first '/' of the first entry; empty when the first entry has none. That is where torch looks
+  // for its records.
   std::string_view prefix() const { return prefix_; }
+  // Another folder of the archive, "download/model", in which its records stand; "" is its top.
+  void SetPrefix(std::string_view folder) { prefix_ = folder; }
 
   // By full name; the exact name first, else ignoring ASCII case (as torch does). Of several records of one name the
   // first in the central directory is meant; torch (miniz) takes whichever its binary search meets, Python's zipfile
@@ -104,7 +123,7 @@ class ZipArchive {
   uint64_t start_ = 0;
   std::vector<std::byte> directory_;  // the central directory, or the names alone after a rebuild
   std::vector<ZipRecord> records_;
-  std::string_view prefix_;
+  std::string prefix_;
   std::shared_ptr<Index> index_;
 };
 

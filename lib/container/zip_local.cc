@@ -95,6 +95,17 @@ uint64_t DataOffset(uint64_t header_offset, const std::byte* header) {
   return header_offset + kLocalSize + LoadLittle<uint16_t>(header + 26) + LoadLittle<uint16_t>(header + 28);
 }
 
+// Whether what stands at the record's header is its header but for the signature: of the same name, method and flags.
+Result<bool> IsOfRecord(HeaderReader& reader, size_t i, const ZipRecord& record, uint64_t source_size) {
+  const uint64_t length = kLocalSize + record.name.size();
+  if (record.name.empty() || record.header > source_size || length > source_size - record.header) return false;
+  PTHVIEW_ASSIGN(const std::byte* header, reader.Get(i, length));
+  const std::string_view name(reinterpret_cast<const char*>(header + kLocalSize), record.name.size());
+  return LoadLittle<uint16_t>(header + 26) == name.size() && name == record.name &&
+         LoadLittle<uint16_t>(header + 8) == record.method && LoadLittle<uint16_t>(header + 6) == record.flags &&
+         DataOffset(record.header, header) <= source_size;
+}
+
 }  // namespace
 
 std::vector<uint32_t> OrderByHeader(std::span<const ZipRecord> records) {
@@ -118,6 +129,16 @@ Status ReadLocalHeaders(const ByteSource& source, std::span<const uint32_t> orde
     }
     PTHVIEW_ASSIGN(const std::byte* header, reader.Get(i, kLocalSize));
     if (LoadLittle<uint32_t>(header) != kLocalSignature) {
+      PTHVIEW_ASSIGN(const bool known, IsOfRecord(reader, i, record, source.size()));
+      if (known) {
+        findings->Add(Severity::kWarning, "zip-local-signature", Where(record),
+                      "The local header at byte " + std::to_string(record.header) +
+                          " does not begin with PK\\x03\\x04, though the rest of it is that of the record: its first "
+                          "bytes were written over. torch refuses the file; the record is read.");
+        PTHVIEW_ASSIGN(header, reader.Get(i, kLocalSize));
+        record.offset = DataOffset(record.header, header);
+        continue;
+      }
       record.readable = false;
       findings->Add(Severity::kError, "zip-local-missing", Where(record),
                     "There is no local header at byte " + std::to_string(record.header) + ".");
@@ -188,8 +209,9 @@ void CheckRecords(std::span<ZipRecord> records, Findings* findings) {
     }
     if (record.method != kStored && record.method != kDeflated) {
       record.readable = false;
-      findings->Add(Severity::kError, "zip-method", Where(record),
-                    "Compression method " + std::to_string(record.method) + " is unknown here and to torch.");
+      findings->Add(
+          Severity::kError, "zip-method", Where(record),
+          "It is packed with " + ZipMethodName(record.method) + ", which is unpacked neither here nor by torch.");
     } else if (record.method == kStored && record.stored != record.size) {
       record.readable = false;
       findings->Add(Severity::kDanger, "zip-stored-size", Where(record),
@@ -212,6 +234,23 @@ void CheckRecords(std::span<ZipRecord> records, Findings* findings) {
 }  // namespace pthview::zip
 
 namespace pthview {
+
+// Source: APPNOTE.TXT 6.3.10, section 4.4.5.
+std::string ZipMethodName(uint16_t method) {
+  struct Name {
+    uint16_t method;
+    const char* name;
+  };
+  static constexpr Name kNames[] = {{0, "nothing"},        {1, "Shrink"}, {6, "Implode"},  {8, "Deflate"},
+                                    {9, "Deflate64"},      {12, "bzip2"}, {14, "LZMA"},    {20, "zstd"},
+                                    {93, "zstd"},          {95, "xz"},    {97, "WavPack"}, {98, "PPMd"},
+                                    {99, "AES encryption"}};
+  const std::string number = "method " + std::to_string(method);
+  for (const Name& row : kNames) {
+    if (row.method == method) return row.name + (" (" + number + ")");
+  }
+  return number;
+}
 
 Result<uint64_t> DataOffset(const ByteSource& source, const ZipRecord& record) {
   std::byte header[zip::kLocalSize];

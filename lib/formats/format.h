@@ -17,6 +17,14 @@
 
 namespace pthview {
 
+struct OpenOptions;
+
+// How a format opens bytes that belong to its file: a member of a bag, what a gzip holds, a shard. `name` is theirs in
+// messages; `depth` is that of the file around plus one. kLimit when files stand inside each other too deeply to be
+// real. Formats get it with their context, so that none of them depends on the registry.
+using InsideOpener = Result<Model> (*)(const std::string& name, std::unique_ptr<ByteSource> source,
+                                       const OpenOptions& options, int depth);
+
 // What match functions look at: the first bytes, and the zip directory when it is one. Content decides, never the
 // extension.
 struct OpenContext {
@@ -24,11 +32,12 @@ struct OpenContext {
   std::unique_ptr<ByteSource> source;  // null when the path is a directory
   std::vector<std::byte> head;         // the first 4096 bytes, or all of a smaller file
   bool directory = false;
-  std::string folder;                 // where its neighbours are; empty for what stands inside another file
-  int depth = 0;                      // files that this one stands inside of (wrappers, bags, indices of shards)
-  std::unique_ptr<ZipArchive> zip;    // set when the source is a zip archive
-  Findings findings;                  // of the container, passed on to the model
-  std::optional<EarlyPickle> pickle;  // of a large zip archive that may be torch.save's
+  std::string folder;                  // where its neighbours are; empty for what stands inside another file
+  int depth = 0;                       // files that this one stands inside of (wrappers, bags, indices of shards)
+  std::unique_ptr<ZipArchive> zip;     // set when the source is a zip archive
+  Findings findings;                   // of the container, passed on to the model
+  std::optional<EarlyPickle> pickle;   // of a large zip archive that may be torch.save's
+  InsideOpener open_inside = nullptr;  // set by the registry
 };
 
 struct OpenOptions {
@@ -57,8 +66,7 @@ void AddFormatProvider(FormatProvider provider);
 // empty file, a directory of something else).
 Result<Model> OpenModel(const std::string& path, const OpenOptions& options = {});
 
-// Opens bytes that belong to another file: a member of a bag, what a gzip holds, a shard. `name` is theirs in messages;
-// `depth` is that of the file around plus one. kLimit when files stand inside each other too deeply to be real.
+// The registry's InsideOpener. For tests and for what stands beside the registry; formats use that of their context.
 Result<Model> OpenInside(const std::string& name, std::unique_ptr<ByteSource> source, const OpenOptions& options,
                          int depth);
 

@@ -124,12 +124,16 @@ class NotFound(unittest.TestCase):
                 self.assertNotIn(word, out)
 
     def test_what_is_not_looked_into_is_an_error(self):
-        for name, data in {"text": b"This is not a model.\n", "empty": b"", "bz2": bz2.compress(EVIL),
+        for name, data in {"text": b"This is not a model.\n", "empty": b"", "lz4": b"\x04\x22\x4d\x18" + EVIL,
                            "gzip": gzip.compress(b"text\n" * 9), "xz": lzma.compress(b"text\n" * 9)}.items():
             result = runner.run([WORLD.pthview, "scan", written(name, data)])
             self.assertEqual(2, result.code)
             self.assertIn(name.encode(), result.err)
         self.assertEqual(2, runner.run([WORLD.pthview, "scan", WORLD.folder / "missing"]).code)
+
+    def test_bzip2_is_looked_into(self):
+        code, row = scan(written("bz2", bz2.compress(EVIL)))
+        self.assertEqual((1, ["bzip2"]), (code, row["wrappers"]))
 
     def test_others_are_scanned_besides_an_error(self):
         evil = written("evil.pth", EVIL)
@@ -161,8 +165,7 @@ class Tricks(unittest.TestCase):
         """Shards of distributed checkpoints, which may well be of one shape."""
         code, row = scan(written("row.distcp", zipped(("data.pkl", GOOD)) * 3), "--strict")
         self.assertEqual((0, "data", 3), (code, row["verdict"], row["counts"]["pickles"]))
-        self.assertIn(("zip-two-directories", "warning"),
-                      [(finding["code"], finding["severity"]) for finding in row["findings"]])
+        self.assertEqual([("zip-row", "info")], [(finding["code"], finding["severity"]) for finding in row["findings"]])
 
 
 class Corpus(unittest.TestCase):

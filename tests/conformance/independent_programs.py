@@ -78,7 +78,10 @@ def script_v0(archive, root):
     attributes = inert.load(io.BytesIO(archive.read(f"{root}attributes.pkl"))) if f"{root}attributes.pkl" in names else ()
     rows, stack = [], [(model["mainModule"], "")]
 
+    named = set()
+
     def add(path, index):
+        named.add(int(index))
         meta = model["tensors"][int(index)]
         dtype = V0_TYPES[meta["dataType"]]
         storage = reader.Storage(dtype, archive.read(root + meta["data"]["key"]), "cpu")
@@ -94,6 +97,9 @@ def script_v0(archive, root):
             if isinstance(value, Inert) and value.qualname == "torch.jit._pickle.build_tensor_from_id":
                 add(paths.join(path, attribute["name"]), value.args[0])
         stack += [(child, paths.join(path, child["name"])) for child in module.get("submodules", ())]
+    for index in range(len(model.get("tensors", ()))):
+        if index not in named:
+            add(f"CONSTANTS.c{index}", index)
     return rows
 
 

@@ -285,10 +285,10 @@ def module_tables(value):
     return state if {"_parameters", "_buffers", "_modules"} <= state.keys() else None
 
 
-def rows_of_object(file):
+def rows_of_object(file, path=""):
     """Depth first, in the file's order; a container inside itself is not entered again."""
     out = []
-    stack = [(file.obj, "", None, ())]  # value, path, name within a module, ids of the containers around it
+    stack = [(file.obj, path, None, ())]  # value, path, name within a module, ids of the containers around it
     while stack:
         value, path, name, around = stack.pop()
         row = tensor(file, value)
@@ -365,6 +365,18 @@ def safetensors_rows(data):
     return rows
 
 
+def archives_of(stream):
+    """[zip archive] of a file that several calls of torch.save wrote: each begins where the one before it ends."""
+    found, end = [], stream.seek(0, 2)
+    while end:
+        stream.seek(0)
+        part = io.BytesIO(stream.read(end))
+        found.insert(0, part)
+        begin = min((info.header_offset for info in zipfile.ZipFile(part).infolist()), default=0)
+        end = begin if begin < end else 0
+    return found
+
+
 def rows_of_stream(stream):
     head = stream.read(9)
     stream.seek(0)
@@ -373,6 +385,11 @@ def rows_of_stream(stream):
     if head[8:] == b"{":
         return safetensors_rows(stream.read())
     if head.startswith(b"PK\3\4"):
+        archives = archives_of(stream)
+        if len(archives) > 1:
+            return [row for index, part in enumerate(archives)
+                    for row in rows_of_object(ZipFile(part), paths.join("", index))]
+        stream.seek(0)
         import independent_programs  # which is built on this module
         rows = independent_programs.rows_of(stream)
         if rows is not None:

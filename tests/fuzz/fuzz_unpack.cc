@@ -1,5 +1,5 @@
-// Unpacks gzip, xz or a deflated record, and enters it in its middle: the same bytes must come out as from end to end.
-// Input: <u8 kind> <u8 seed of the order> <packed bytes>
+// Unpacks gzip, xz, a deflated record, bzip2, zstd, zlib or lzma, and enters it in its middle: the same bytes must come
+// out as from end to end. Input: <u8 kind> <u8 seed of the order> <packed bytes>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "lib/container/packed_deflate.h"
+#include "lib/container/packed_stream.h"
 #include "lib/container/packed_xz.h"
 
 namespace {
@@ -51,6 +52,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   const auto* bytes = reinterpret_cast<const std::byte*>(data);
   auto source = pthview::OpenMemory("fuzz", std::vector<std::byte>(bytes + 2, bytes + size));
+  if (data[0] >= 0xF0) {
+    const auto format = static_cast<pthview::StreamFormat>(data[0] % 4);
+    (void)pthview::LooksLikeStream(format, {bytes + 2, size - 2});
+    pthview::PackedStream stream(*source, format);
+    Check(stream, data[1]);
+    return 0;
+  }
   if (data[0] % 3 == 0) {
     auto xz = pthview::PackedXz::Open(*source);
     if (xz) Check(**xz, data[1]);

@@ -5,6 +5,7 @@ OUT_DIR/FUZZER/NAME: each format's smallest checkpoint, small hostile files, ran
 standard library only; the seeds of mobile flatbuffers and of DeepSpeed folders need torch, and are left out without it.
 """
 import argparse
+import bz2
 import gzip
 import io
 import json
@@ -66,12 +67,14 @@ def packed(files):
     for kind, data in files.items():
         out[f"{kind}_in_gzip"] = gzip.compress(data, mtime=0)
         out[f"{kind}_in_xz"] = lzma.compress(data)
+        out[f"{kind}_in_bzip2"] = bz2.compress(data)
         out[f"{kind}_in_zip"] = hostile_containers.plain_zip([("file", data)], zipfile.ZIP_DEFLATED)
     return {name: data for name, data in out.items() if len(data) <= LARGEST}
 
 
 def unpacked():
-    """<u8 kind> <u8 order> <packed>: kinds 0 xz, 1 gzip, 2 deflate; several blocks and members each."""
+    """<u8 kind> <u8 order> <packed>: kinds 0 xz, 1 gzip, 2 deflate; several blocks and members each. From 240 on
+    bzip2 (240), zstd (241), zlib (242), lzma (243)."""
     rng = random.Random(2)
     data = b"".join(rng.randbytes(40) * rng.randrange(9) for _ in range(60))
     half = len(data) // 2
@@ -82,6 +85,11 @@ def unpacked():
         "gzip": b"\1\2" + gzip.compress(data[:half], 1, mtime=0) + gzip.compress(data[half:], 9, mtime=0),
         "stored": b"\1\3" + gzip.compress(data, 0, mtime=0),
         "deflate": b"\2\4" + blocks + packer.flush(),
+        "bzip2": b"\xf0\5" + bz2.compress(data[:half], 1) + bz2.compress(data[half:]),
+        # A frame of zstd with one raw block, and a skippable one.
+        "zstd": b"\xf1\6" + b"\x28\xb5\x2f\xfd\0\x38" + bytes.fromhex("210000") + b"raw!" + b"\x50\x2a\x4d\x18" + bytes(4),
+        "zlib": b"\xf2\7" + zlib.compress(data),
+        "lzma": b"\xf3\x08" + lzma.compress(data[:half], lzma.FORMAT_ALONE),
     }
 
 
@@ -124,6 +132,21 @@ def deepspeed_file(path):
     return b""
 
 
+def pytorch1():
+    """A container of torch 1.0: a storage, and the JSON text that names it by its offset."""
+    model = {
+        "protoVersion": "1",
+        "mainModule": {"parameters": [{"name": "w", "tensorId": "0"}]},
+        "tensors": [{"dims": ["2"], "strides": ["1"], "dataType": "FLOAT", "data": {"key": "64"}}],
+    }
+    out = b"PYTORCH1" + struct.pack("<Q", 2).ljust(56, b"\xef")
+    for record in (struct.pack("<2f", 1, 2), json.dumps(model).encode()):
+        last = len(out)
+        out += struct.pack("<QQ", 1, len(record)).ljust(64, b"\xef")
+        out += record + b"\xef" * (-len(record) % 64)
+    return out + struct.pack("<QQ", 2, last).ljust(64, b"\xef")
+
+
 def seeds():
     """{fuzzer: {name: bytes}}."""
     files, bad = formats(), hostile()
@@ -137,6 +160,12 @@ def seeds():
     out["fuzz_dcp"] = {"metadata": files["dcp"]}
     out["fuzz_deepspeed"] = deepspeed() or {"nothing": bytes(8)}
     out["fuzz_flatbuffer"] = {"file": files["flatbuffer"]} if "flatbuffer" in files else {"nothing": bytes(64)}
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }\n"
+    out["fuzz_numpy"] = {
+        "floats": b"\1\0" + struct.pack("<H", len(header)) + header + bytes(16),
+        "objects": b"\2\0" + struct.pack("<I", len(header)) + header.replace(b"'<f4'", b"'|O' ") + pickle.dumps([1], 4),
+    }
+    out["fuzz_pytorch1"] = {"file": pytorch1()[8:]}
     out["fuzz_pt2"] = {"program": pt2["models/model.json"], "weights": pt2["data/weights/model_weights_config.json"]}
     out["fuzz_torchscript"] = {
         "source":

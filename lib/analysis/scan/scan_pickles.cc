@@ -9,6 +9,7 @@
 #include "lib/analysis/scan/scan_walk.h"
 #include "lib/base/escape.h"
 #include "lib/container/slice_source.h"
+#include "lib/formats/torch/torch_file.h"
 #include "lib/pickle/opcodes.h"
 
 namespace pthview {
@@ -179,7 +180,9 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
   DescribeDropped(target, scanner);
   budget_ -= std::min(budget_, looked.bytes);
   report_->looked_at.push_back(looked);
-  if (target.loaded || (target.file && target.depth == 0 && IsTorchMagicNumber(scanner.window(), offset))) {
+  // What torch.load refuses is said of the object that it reads first.
+  const bool torch = target.file && target.depth == 0 && IsTorchMagicNumber(scanner.window(), offset);
+  if (!target.behind && (target.loaded || torch)) {
     report_->weights_only = JudgeWeightsOnly(scanner.rows(), scanner.weights_only());
     report_->weights_only->record = target.record;
   }
@@ -188,7 +191,29 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
   for (const ScanLiteral& literal : sources) {
     if (auto inside = OpenLiteral(target, literal)) AddSource(*inside, Source::kText);
   }
+  if (target.file && !target.behind) VisitBehindLegacy(target, offset);
   return true;
+}
+
+// A file that several calls of torch.save wrote: torch.load reads the next object where the last one's storages end.
+void ScanWalker::VisitBehindLegacy(const ScanTarget& target, uint64_t offset) {
+  const uint64_t size = target.source->size();
+  const auto is_legacy = [&](uint64_t at) {
+    auto head = target.source->Read(at, std::min<uint64_t>(64, size - at));
+    return head && IsLegacyMagic(*head);
+  };
+  ScanTarget next = target;
+  next.behind = true;
+  for (size_t count = 1; offset < size && is_legacy(offset); ++count) {
+    auto end = EndOfTorchLegacy(*target.source, offset);
+    if (!end || *end <= offset || *end >= size) return;
+    if (count == kMostObjects) {
+      Unread(target, "scan-limit", fmt::format("Only the first {} objects of the file were looked at.", kMostObjects));
+      return;
+    }
+    offset = *end;
+    if (!VisitPickles(next, offset)) return;
+  }
 }
 
 std::optional<ScanTarget> ScanWalker::OpenLiteral(const ScanTarget& target, const ScanLiteral& literal) {

@@ -25,18 +25,39 @@ constexpr uint64_t kMega = uint64_t{1} << 20;
 // What is looked at, in a file of so many bytes and in all that is inside of it.
 uint64_t MostBytes(uint64_t file_size) { return SaturatingMulAdd(file_size, 8, 96 * kMega); }
 
-struct PackedKind {
-  std::string_view begin;
-  Packing packing;
-  std::string_view name;
-};
+// What `head` begins, when it is something packed. zlib and lzma have next to no magic number, and are looked for in
+// files of their own only: many a byte string begins like them.
+std::optional<Packing> PackingOf(std::span<const std::byte> head, bool file) {
+  const std::string_view text{reinterpret_cast<const char*>(head.data()), head.size()};
+  if (text.starts_with("\x1f\x8b\x08")) return Packing::kGzip;
+  if (text.starts_with("\xfd"
+                       "7zXZ")) {
+    return Packing::kXz;
+  }
+  if (LooksLikeStream(StreamFormat::kBzip2, head)) return Packing::kBzip2;
+  if (LooksLikeStream(StreamFormat::kZstd, head)) return Packing::kZstd;
+  if (file && LooksLikeStream(StreamFormat::kZlib, head)) return Packing::kZlib;
+  if (file && LooksLikeStream(StreamFormat::kLzma, head)) return Packing::kLzma;
+  return std::nullopt;
+}
 
-constexpr PackedKind kPacked[] = {
-    {"\x1f\x8b\x08", Packing::kGzip, "gzip"},
-    {"\xfd"
-     "7zXZ",
-     Packing::kXz, "xz"},
-};
+std::string_view PackingName(Packing packing) {
+  constexpr std::string_view kNames[] = {"deflate", "gzip", "xz", "bzip2", "zstd", "zlib", "lzma"};
+  return kNames[static_cast<size_t>(packing)];
+}
+
+UnpackedPart OpenSound(const std::shared_ptr<const ByteSource>& packed, Packing packing, const std::string& name) {
+  switch (packing) {
+    case Packing::kDeflated: return OpenSoundDeflate(packed, DeflateFormat::kRaw, name);
+    case Packing::kGzip: return OpenSoundDeflate(packed, DeflateFormat::kGzip, name);
+    case Packing::kXz: return OpenSoundXz(packed, name);
+    case Packing::kBzip2: return OpenSoundStream(packed, StreamFormat::kBzip2, name);
+    case Packing::kZstd: return OpenSoundStream(packed, StreamFormat::kZstd, name);
+    case Packing::kZlib: return OpenSoundStream(packed, StreamFormat::kZlib, name);
+    case Packing::kLzma: return OpenSoundStream(packed, StreamFormat::kLzma, name);
+  }
+  return {};
+}
 
 std::string_view TextOf(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -112,20 +133,19 @@ bool ScanWalker::Visit(const ScanTarget& target) {
     wrapped("zip");
     return true;
   }
-  for (const auto& [begin, packing, name] : kPacked) {
-    if (!text.starts_with(begin)) continue;
+  if (const auto packing = PackingOf(*head, target.file)) {
+    const std::string_view name = PackingName(*packing);
     wrapped(name);
     ScanTarget inside = Inside(target, nullptr, name);
-    if (!target.file && packing == Packing::kGzip) {
-      if (InflatedPrefix begin = BeginOfGzip(*target.source); begin.broken) {
-        inside.source = OpenMemory(std::string(name), std::move(begin.bytes));
-        if (inside.source->size() > 0 && Visit(inside)) return true;
-        break;
-      }
+    InflatedPrefix begin;
+    if (!target.file && packing == Packing::kGzip) begin = BeginOfGzip(*target.source);
+    if (!begin.broken) {
+      // A wrapper is known when what is in it is, or when that cannot be told.
+      const bool whole = Unpack(OpenSlice(target.source, 0, size, std::string(name), allowance_), *packing, &inside);
+      return Visit(inside) || !whole;
     }
-    // A wrapper is known when what is in it is, or when that cannot be told.
-    const bool whole = Unpack(OpenSlice(target.source, 0, size, std::string(name), allowance_), packing, &inside);
-    return Visit(inside) || !whole;
+    inside.source = OpenMemory(std::string(name), std::move(begin.bytes));
+    if (inside.source->size() > 0 && Visit(inside)) return true;
   }
   bool known = false;
   if (LooksLikeTar(*head)) {
@@ -150,9 +170,9 @@ bool ScanWalker::Unpack(const std::shared_ptr<const ByteSource>& packed, Packing
     inside->source = OpenMemory(name, {});
     return false;
   }
-  const auto format = packing == Packing::kGzip ? DeflateFormat::kGzip : DeflateFormat::kRaw;
-  UnpackedPart part = packing == Packing::kXz ? OpenSoundXz(packed, name) : OpenSoundDeflate(packed, format, name);
-  if (part.source == nullptr || (part.error && part.source->size() == 0)) {
+  const bool prefixed = packing == Packing::kXz || packing == Packing::kGzip || packing == Packing::kDeflated;
+  UnpackedPart part = OpenSound(packed, packing, name);
+  if (prefixed && (part.source == nullptr || (part.error && part.source->size() == 0))) {
     // An xz file without its end, or something that stands behind a bomb: its beginning is looked at still, in memory.
     // Packed data without content takes as long as eight times as much content.
     const uint64_t stored = std::min(packed->size(), inside->depth == 1 ? 8 * kMega : kMega);
@@ -160,6 +180,7 @@ bool ScanWalker::Unpack(const std::shared_ptr<const ByteSource>& packed, Packing
     InflatedPrefix prefix;
     if (Afford(*inside, 8 * stored)) {
       const auto begin = OpenSlice(packed, 0, stored, name);
+      const auto format = packing == Packing::kGzip ? DeflateFormat::kGzip : DeflateFormat::kRaw;
       prefix = packing == Packing::kXz ? UnpackXzPrefix(*begin, most) : InflatePrefix(*begin, 0, stored, format, most);
     }
     budget_ -= std::min(budget_, prefix.bytes.size());

@@ -31,12 +31,17 @@ struct ScanTarget {
   bool file = true;     // a file of its own, so that an archive may stand anywhere in it; else only at its start
   bool named = false;   // its name says that it is a pickle
   bool loaded = false;  // torch.load reads it
+  bool behind = false;  // of a file in which other objects stood before
 };
 
 enum class Packing : uint8_t {
   kDeflated,  // as in a zip record
   kGzip,
   kXz,
+  kBzip2,
+  kZstd,
+  kZlib,
+  kLzma,
 };
 
 class ScanWalker {
@@ -71,6 +76,7 @@ class ScanWalker {
   void SearchPickles(const ScanTarget& target);
   // The bytes of a literal as a target of their own; nullopt, and a finding says why, when they cannot be had.
   std::optional<ScanTarget> OpenLiteral(const ScanTarget& target, const ScanLiteral& literal);
+  void VisitBehindLegacy(const ScanTarget& target, uint64_t offset);
   void VisitLiteral(const ScanTarget& target, const ScanLiteral& literal);
   // scan_json.cc
   bool VisitJson(const ScanTarget& target);

@@ -13,6 +13,7 @@
 #include "lib/container/inflate_prefix.h"
 #include "lib/container/slice_source.h"
 #include "lib/container/tar.h"
+#include "lib/formats/common/archive_folder.h"
 
 namespace pthview {
 namespace {
@@ -22,6 +23,7 @@ namespace {
 constexpr uint64_t kLocalSize = 30;
 constexpr uint32_t kLocalSignature = 0x04034b50;
 constexpr uint16_t kDeflated = 8;
+constexpr uint16_t kFlagDescriptor = 8;  // sizes follow the data
 constexpr uint64_t kHead = 512;
 constexpr uint64_t kPackedHead = 4096;  // in which there are as many
 
@@ -45,8 +47,10 @@ std::string Lower(std::string_view name) {
 // Several archives may stand in a row (shards of distributed checkpoints), each counting from its own start.
 bool ScanWalker::VisitZip(const ScanTarget& target) {
   bool any = false;
-  bool row = false;                // of several archives, all of which were looked at
-  std::vector<Finding> ambiguous;  // about an archive that is read as the one before it where offsets count from byte 0
+  bool row = false;  // of several archives, all of which were looked at
+  uint64_t archives = 0;
+  // About an archive that has others in front of it, or is read as one of them where offsets count from byte 0.
+  std::vector<Finding> ambiguous;
   uint64_t end = target.source->size();
   while (end > 0) {
     const bool all = end == target.source->size();
@@ -61,7 +65,7 @@ bool ScanWalker::VisitZip(const ScanTarget& target) {
       std::string where = target.record;
       if (!finding.where.empty()) where += (where.empty() ? "" : " > ") + finding.where;
       finding.where = std::move(where);
-      if (finding.code == "zip-two-directories") {
+      if (finding.code == "zip-two-directories" || finding.code == "zip-concatenated") {
         ambiguous.push_back(std::move(finding));
       } else {
         findings_.Add(finding.severity, finding.code, std::move(finding.where), std::move(finding.text));
@@ -75,6 +79,9 @@ bool ScanWalker::VisitZip(const ScanTarget& target) {
       break;
     }
     any = true;
+    ++archives;
+    Findings layout;  // which `info` tells
+    ChooseFolder(*zip, &layout);
     ScanTarget part = target;
     part.source = source;
     VisitRecords(part, *zip, tricks);
@@ -82,9 +89,17 @@ bool ScanWalker::VisitZip(const ScanTarget& target) {
     if (row || zip->start() >= end) break;
     end = zip->start();
   }
+  // Whatever a reader takes for the archive, it is one of those that were looked at.
+  if (row && archives > 1) {
+    findings_.Add(
+        Severity::kInfo, "zip-row", target.record,
+        fmt::format("{} archives stand in a row, as several calls of torch.save into one file write them: all "
+                    "were looked at.",
+                    archives));
+    ambiguous.clear();
+  }
   for (Finding& finding : ambiguous) {
-    findings_.Add(row ? Severity::kWarning : finding.severity, finding.code, std::move(finding.where),
-                  std::move(finding.text));
+    findings_.Add(finding.severity, finding.code, std::move(finding.where), std::move(finding.text));
   }
   if (any && !row) {
     // What stands before an archive is read as a pickle by torch.load, which asks the first bytes.
@@ -254,6 +269,9 @@ void ScanWalker::VisitHidden(const ScanTarget& target, std::span<const std::pair
       record.offset = header_at + kLocalSize + name_length + LoadLittle<uint16_t>(header + 28);
       if (record.offset >= target.source->size() || !known.insert(record.offset).second) continue;
       const std::string name = ReadCut(window, header_at + kLocalSize, name_length);
+      // A folder, of which the archive's list of records has none: there are no data behind its header.
+      const bool sized = (LoadLittle<uint16_t>(header + 6) & kFlagDescriptor) == 0;
+      if (name.ends_with('/') && record.stored == 0 && sized) continue;
       record.name = name;
       const uint64_t left = target.source->size() - record.offset;
       // Sizes may stand behind the data or in a zip64 field: then everything that follows is taken, of which a pickle

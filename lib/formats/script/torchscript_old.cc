@@ -1,4 +1,5 @@
-// TorchScript archives of torch 1.0 and 1.1: the module tree stands in a JSON text (protobuf's JSON, so that 64-bit
+// TorchScript archives of torch 1.0 and 1.1, in a zip archive or before that in a container of their own
+// (pytorch1_records.h): the module tree stands in a JSON text (protobuf's JSON, so that 64-bit
 // numbers are strings).
 //
 //   archive/model.json      {"protoVersion", "mainModule": module, "tensors": [{"dims", "strides", "offset",
@@ -6,7 +7,7 @@
 //                           module: {"name", "parameters": [{"name", "isBuffer", "tensorId"}], "attributes":
 //                           [{"name", "type", "id"}], "submodules": [module], "torchscriptArena": {"key": "code/x.py"}}
 //   archive/attributes.pkl  the values of attributes, by id; build_tensor_from_id(n) is a row of "tensors"
-//   archive/code/*.py       what the modules run
+//   archive/code/*.py       what the modules run; CONSTANTS.c<n> in it is row n of "tensors"
 //
 // Source: caffe2/proto/torch.proto, torch/csrc/jit/export.cpp of torch 1.1.
 #include <string>
@@ -21,6 +22,7 @@
 #include "lib/base/allowance.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
+#include "lib/formats/script/pytorch1_records.h"
 #include "lib/formats/torch/torch_file.h"
 #include "lib/model/path.h"
 #include "lib/pickle/print.h"
@@ -87,6 +89,22 @@ class OldArchive {
         if (!Afford(child.path)) return;
         stack.push_back(std::move(child));
       }
+    }
+  }
+
+  // The rows of the tensor table that no module names: constants of the code.
+  void AddConstants() {
+    for (size_t id = 0; id < first_row_.size() && !limited_; ++id) {
+      if (first_row_[id] != kNone) continue;
+      std::string path = fmt::format("CONSTANTS.c{}", id);
+      if (!Afford(path)) return;
+      Tensor tensor = ReadTensor(tensors_.at(id), path);
+      tensor.path = builder_.arena().Copy(path);
+      tensor.name = tensor.path;
+      tensor.part = 0;
+      tensor.kind = TensorKind::kConstant;
+      tensor.persistent = false;
+      first_row_[id] = builder_.AddTensor(tensor);
     }
   }
 
@@ -240,11 +258,8 @@ class OldArchive {
   TorchPickle attributes_;
 };
 
-Result<Model> Open(OpenContext context, const OpenOptions&) {
-  ModelBuilder builder(std::move(context.findings));
-  const ZipArchive& zip = *context.zip;
+Result<Model> OpenArchive(ModelBuilder builder, Index source, const ZipArchive& zip) {
   const ZipRecord& record = *zip.FindInPrefix("model.json");
-  Index source = builder.AddSource(std::move(context.source));
   PTHVIEW_ASSIGN(std::vector<std::byte> text,
                  zip.Read(record, Allowance::OfFile(zip.source().size(), Allowance::kTimesInflated).total()));
   auto document = JsonTree::Parse(text);
@@ -255,15 +270,36 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   }
   OldArchive archive(builder, source, zip, root, text.size());
   archive.AddModules(root["mainModule"]);
+  archive.AddConstants();
   Model& model = builder.model();
   model.format_text = "TorchScript archive, prototype " + EscapeName(root["protoVersion"].Text());
   model.producer = EscapeName(fmt::format("torch {}", root["producerVersion"].Text()));
   return std::move(builder).Finish();
 }
 
+Result<Model> Open(OpenContext context, const OpenOptions&) {
+  ModelBuilder builder(std::move(context.findings));
+  Index source = builder.AddSource(std::move(context.source));
+  return OpenArchive(std::move(builder), source, *context.zip);
+}
+
+int MatchFirst(const OpenContext& context) { return LooksLikePyTorch1(context.head) ? 95 : 0; }
+
+Result<Model> OpenFirst(OpenContext context, const OpenOptions&) {
+  ModelBuilder builder(std::move(context.findings));
+  PTHVIEW_ASSIGN(std::vector<PlainRecord> records, ReadPyTorch1(*context.source, &builder.findings()));
+  Index source = builder.AddSource(std::move(context.source));
+  const ZipArchive archive = ZipArchive::OfRecords(*builder.model().sources[source], records);
+  PTHVIEW_ASSIGN(Model model, OpenArchive(std::move(builder), source, archive));
+  model.format_text += ", in a PYTORCH1 container";
+  return model;
+}
+
 }  // namespace
 
 const Format kTorchScriptOld = {"torchscript-old", "TorchScript archive of torch 1.0 and 1.1 (model.json)", Match,
                                 Open};
+const Format kTorchScriptFirst = {"torchscript-first", "TorchScript file of torch 1.0 (PYTORCH1 container)", MatchFirst,
+                                  OpenFirst};
 
 }  // namespace pthview

@@ -3,7 +3,8 @@
 //   state_dict_metadata  {name: TensorStorageMetadata{properties, size, chunks: [ChunkStorageMetadata{offsets, sizes}]}
 //                              | BytesStorageMetadata}
 //   planner_data         {name: (outermost key, ..., innermost key)}, when a nested dict was flattened
-//   storage_data         {MetadataIndex{fqn, offset, index}: _StorageInfo{relative_path, offset, length}}
+//   storage_data         {MetadataIndex{fqn, offset, index}: _StorageInfo{relative_path, offset, length,
+//                              transform_descriptors}}
 #include "lib/formats/spread/dcp_metadata.h"
 
 #include <algorithm>
@@ -83,6 +84,20 @@ class Reader {
     return !spent_;
   }
 
+  // The extensions through which a stream went, outermost first: ["stream.zstd/1"]. nullopt when one is not known.
+  std::optional<size_t> ZstdLayers(const Value* transforms) const {
+    constexpr size_t kMost = 4;
+    if (transforms == nullptr || transforms->Is(Kind::kNone)) return 0;
+    auto items = values_.Items(*transforms);
+    if (!items || items->size() > kMost) return std::nullopt;
+    for (Value item : *items) {
+      if (!item.IsText() || (item.Text() != "stream.zstd/1" && !item.Text().starts_with("stream.zstd/1."))) {
+        return std::nullopt;
+      }
+    }
+    return items->size();
+  }
+
   static std::string PlaceKey(std::string_view name, const std::vector<int64_t>& offsets) {
     std::string key(name);
     key += '\0';
@@ -104,16 +119,16 @@ class Reader {
         findings_.Add(Severity::kWarning, "dcp-entry", "storage_data", "a place that is not understood");
         continue;
       }
-      if (const Value* transforms = Attribute(info, "transform_descriptors");
-          transforms && !transforms->Is(Kind::kNone)) {
+      const std::optional<size_t> zstd = ZstdLayers(Attribute(info, "transform_descriptors"));
+      if (!zstd) {
         findings_.Add(Severity::kError, "dcp-transform", EscapeName(name->Text()),
-                      "its bytes are transformed (compressed) in a way that is not read");
+                      "its bytes are transformed (compressed, encrypted) by an extension that is not read");
         continue;
       }
       auto box = Ints(Attribute(index, "offset")).value_or(std::vector<int64_t>());
       if (!Spend(name->Text().size() + file->Text().size(), box.size())) return;
       DcpSlice slice{std::string(file->Text()), static_cast<uint64_t>(offset->integer),
-                     static_cast<uint64_t>(length->integer)};
+                     static_cast<uint64_t>(length->integer), *zstd};
       places_.insert_or_assign(PlaceKey(name->Text(), box), std::move(slice));
     }
   }

@@ -19,6 +19,7 @@ struct DcpSlice {
   std::string file;
   uint64_t offset = 0;
   uint64_t length = 0;
+  size_t zstd = 0;  // how many times it is packed with zstd (the extension "stream.zstd")
 };
 
 // A box of a tensor.

@@ -35,7 +35,7 @@ bool IsCopy(const Model& model, const std::string& file, const Known& known) {
 
 // Files of layers and experts, in parts that have the files' names.
 void ListOthers(ModelBuilder& builder, const DeepSpeedFiles& files, const Known& known, const OpenOptions& options,
-                int depth) {
+                InsideOpener open, int depth) {
   size_t copies = 0;
   size_t listed = 0;
   for (const std::string& file : files.others) {
@@ -46,8 +46,8 @@ void ListOthers(ModelBuilder& builder, const DeepSpeedFiles& files, const Known&
       break;
     }
     auto source = OpenInFolder(files.folder, file);
-    auto model = source ? OpenInside(file, std::move(*source), options, depth + 1)
-                        : Result<Model>(tl::unexpected(source.error()));
+    auto model =
+        source ? open(file, std::move(*source), options, depth + 1) : Result<Model>(tl::unexpected(source.error()));
     if (!model) {
       builder.Note(Severity::kError, "shard-broken", EscapeName(file), model.error().message);
       continue;
@@ -98,7 +98,7 @@ Result<Model> Open(OpenContext context, const OpenOptions& options) {
   DeepSpeedShare& first = ranks.shares.begin()->second;
   ListDeepSpeedRanks(builder, files->folder, ranks, rows);
   for (std::string_view key : {"ds_version", "global_steps", "global_samples"}) rows.AddPlain(*first.model, key);
-  ListOthers(builder, *files, NamesAndShapesOf(ranks), options, context.depth);
+  ListOthers(builder, *files, NamesAndShapesOf(ranks), options, context.open_inside, context.depth);
   if (first.shared_out) {
     builder.Note(
         Severity::kInfo, "zero-optimizer", "",

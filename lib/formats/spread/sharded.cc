@@ -55,8 +55,12 @@ int Match(const OpenContext& context) {
 
 class Reader {
  public:
-  Reader(ModelBuilder& builder, std::string folder, const OpenOptions& options, int depth)
-      : builder_(builder), folder_(std::move(folder)), options_(options), depth_(depth) {
+  Reader(ModelBuilder& builder, const OpenContext& context, const OpenOptions& options)
+      : builder_(builder),
+        folder_(context.folder),
+        options_(options),
+        inside_(context.open_inside),
+        depth_(context.depth) {
     builder_.model().parts.push_back({.kind = PartKind::kModel});
   }
 
@@ -97,7 +101,7 @@ class Reader {
       return;
     }
     const std::string name = (*source)->name();
-    auto model = OpenInside(name, std::move(*source), options_, depth_ + 1);
+    auto model = inside_(name, std::move(*source), options_, depth_ + 1);
     if (!model) {
       builder_.Note(Severity::kError, "shard-broken", EscapeName(shard),
                     fmt::format("{}; its {} tensors are listed without data", model.error().message, names.size()));
@@ -136,6 +140,7 @@ class Reader {
   ModelBuilder& builder_;
   std::string folder_;
   const OpenOptions& options_;
+  InsideOpener inside_;
   int depth_;
   size_t shard_count_ = 0;
   size_t extra_ = 0;
@@ -180,7 +185,7 @@ Result<Model> Open(OpenContext context, const OpenOptions& options) {
   if (!document.is_object() || !document.contains("weight_map") || !document["weight_map"].is_object()) {
     return Error{.code = ErrorCode::kCorrupt, .message = "the index is no JSON object with a weight_map"};
   }
-  Reader reader(builder, context.folder, options, context.depth);
+  Reader reader(builder, context, options);
   PTHVIEW_TRY(reader.Read(document["weight_map"]));
   if (document.contains("metadata")) AddMetadata(builder, document["metadata"]);
   builder.model().format_text = fmt::format("sharded checkpoint, {} files", reader.shard_count());

@@ -11,25 +11,57 @@
 #include "lib/formats/formats_list.h"
 #include "lib/formats/torch/torch_file.h"
 #include "lib/formats/torch/torch_walk.h"
+#include "lib/model/path.h"
 #include "lib/pickle/machine.h"
 
 namespace pthview {
 namespace {
 
 constexpr int kHighestProtocol = 5;
-// Protocols 0 and 1 begin like any text: a file is one of theirs when the whole of it can be read as a pickle.
 
-// Whether a pickle of protocol 0 or 1 could begin with this byte: MARK, an empty container, or GLOBAL (`c`).
+// Whether a pickle without PROTO, as protocols 0 and 1 write them, could begin with this byte: MARK, an empty
+// container, a number, a text, None, or a name (`c`).
 bool CanBegin(std::byte first) {
-  return std::string_view("(]})c").find(static_cast<char>(first)) != std::string_view::npos;
+  return std::string_view("(]})cVSILFNUXTKMJGu").find(static_cast<char>(first)) != std::string_view::npos;
+}
+
+// Without PROTO a file is a pickle when it can be read as a row of them to its end (bar white space), or when one of
+// them is a container or names something that would be imported. Text seldom has a point in the right place.
+bool IsPickleThroughout(const ByteSource& source) {
+  const auto names_or_container = [](const pickle::Tree& tree) {
+    return !tree.globals().empty() || tree.root.Is(pickle::Kind::kDict) || tree.root.Is(pickle::Kind::kList) ||
+           tree.root.Is(pickle::Kind::kTuple);
+  };
+  uint64_t at = 0;
+  for (size_t count = 0; at < source.size() && count < kMostObjects; ++count) {
+    auto tree = pickle::ReadFrom(source, at, {});
+    if (tree && (names_or_container(*tree) || !tree->persistent_ids().empty())) return true;
+    if (!tree) {
+      auto rest = source.Read(at, std::min<uint64_t>(source.size() - at, 16));
+      return at > 0 && rest && std::all_of(rest->begin(), rest->end(), [](std::byte byte) {
+               return std::string_view(" \t\r\n").find(static_cast<char>(byte)) != std::string_view::npos;
+             });
+    }
+    at += tree->end;
+  }
+  return at == source.size();
 }
 
 int Match(const OpenContext& context) {
   const auto& head = context.head;
   if (head.size() < 4) return 0;
   if (head[0] == std::byte{0x80}) return static_cast<int>(head[1]) <= kHighestProtocol ? 10 : 0;
-  if (!CanBegin(head[0])) return 0;
-  return pickle::ReadFrom(*context.source, 0, {}) ? 5 : 0;
+  return CanBegin(head[0]) && IsPickleThroughout(*context.source) ? 5 : 0;
+}
+
+Result<TorchPickle> Load(const ByteSource& bytes, uint64_t at, int depth) {
+  TorchPickle file;
+  PTHVIEW_ASSIGN(file.tree, pickle::ReadFrom(bytes, at, {.base = at}));
+  file.meanings = MeaningsOf(file.tree);
+  file.depth = depth;
+  // Nobody but the program that wrote it knows what its persistent ids name.
+  file.storages.resize(file.tree.persistent_ids().size());
+  return file;
 }
 
 Result<Model> Open(OpenContext context, const OpenOptions&) {
@@ -37,24 +69,37 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   Index source = builder.AddSource(std::move(context.source));
   const ByteSource& bytes = *builder.model().sources[source];
   int protocol = context.head[0] == std::byte{0x80} ? static_cast<int>(context.head[1]) : 0;
-  TorchPickle file;
-  PTHVIEW_ASSIGN(file.tree, pickle::ReadFrom(bytes, 0, {}));
-  file.meanings = MeaningsOf(file.tree);
-  file.depth = context.depth;
-  // Nobody but the program that wrote it knows what its persistent ids name.
-  file.storages.resize(file.tree.persistent_ids().size());
-  if (!file.storages.empty()) {
+  PTHVIEW_ASSIGN(TorchPickle file, Load(bytes, 0, context.depth));
+  uint64_t end = file.tree.end;
+  auto next = end < bytes.size() ? Load(bytes, end, context.depth) : Result<TorchPickle>(tl::unexpected(Error{}));
+  const bool several = next.has_value();
+  size_t unlisted = 0;
+  for (size_t count = 0;; ++count) {
+    std::string path;
+    if (several) AppendIndex(path, static_cast<int64_t>(count));
+    unlisted += file.storages.size();
+    WalkTorchPickle(file, MakeNestedReader(builder), builder, {.path = builder.arena().Copy(path)});
+    if (!next) {
+      if (several) NoteSeveralObjects(builder, count + 1, "pickle.dump");
+      break;
+    }
+    file = std::move(*next);
+    end += file.tree.end;
+    const bool more = end < bytes.size() && count + 2 < kMostObjects;
+    next = more ? Load(bytes, end, context.depth) : Result<TorchPickle>(tl::unexpected(Error{}));
+  }
+  if (unlisted > 0) {
     builder.Note(Severity::kWarning, "persistent-ids", "",
-                 fmt::format("{} objects are kept outside of this pickle; they are not listed", file.storages.size()));
+                 fmt::format("{} objects are kept outside of this pickle; they are not listed", unlisted));
   }
-  if (file.tree.end < bytes.size()) {
-    builder.Note(
-        Severity::kWarning, "pickle-trailing", "",
-        fmt::format("{} bytes stand behind the pickle's end (more pickles in a row?)", bytes.size() - file.tree.end));
+  if (end < bytes.size()) {
+    builder.Note(Severity::kWarning, "pickle-trailing", "",
+                 fmt::format("{} bytes stand behind the {}'s end, and are no pickle", bytes.size() - end,
+                             several ? "last pickle" : "pickle"));
   }
-  WalkTorchPickle(file, MakeNestedReader(builder), builder);
   builder.model().format_text =
       protocol == 0 ? "Python pickle, protocol 0 or 1" : fmt::format("Python pickle, protocol {}", protocol);
+  if (several) builder.model().format_text += ", several in a row";
   return std::move(builder).Finish();
 }
 

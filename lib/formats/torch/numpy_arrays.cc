@@ -8,6 +8,7 @@
 #include "lib/base/element.h"
 #include "lib/base/escape.h"
 #include "lib/base/utf8.h"
+#include "lib/formats/common/numpy_dtype.h"
 #include "lib/formats/common/pickled_ints.h"
 
 namespace pthview {
@@ -22,29 +23,19 @@ namespace {
 
 using Args = std::span<const Value>;
 
-struct NumpyDType {
-  DType dtype = DType::kUnknown;
-  bool big_endian = false;
-};
-
 GlobalKind KindOf(const std::vector<GlobalMeaning>& meanings, Value callable) {
   return callable.Is(Kind::kGlobal) ? meanings[callable.index].kind : kUnknown;
 }
 
 // dtype('f4', False, True) + BUILD (3, '<', None, None, None, -1, -1, 0)
-NumpyDType DTypeOf(const Tree& tree, const std::vector<GlobalMeaning>& meanings, Value value) {
-  NumpyDType result;
+NumpyCode DTypeOf(const Tree& tree, const std::vector<GlobalMeaning>& meanings, Value value) {
+  NumpyCode result;
   if (!value.Is(Kind::kObject)) return result;
   const Object& object = tree.ObjectOf(value);
   if (KindOf(meanings, object.callable) != kNumpyDType) return result;
   Args args = tree.Sequence(object.args);
   if (args.empty() || !args[0].IsText()) return result;
-  std::string_view code = args[0].Text();
-  if (!code.empty() && (code[0] == '<' || code[0] == '>' || code[0] == '|' || code[0] == '=')) {
-    result.big_endian = code[0] == '>';
-    code.remove_prefix(1);
-  }
-  result.dtype = DTypeFromNumpy(code).value_or(DType::kUnknown);
+  result = ParseNumpyCode(args[0].Text());
   Args state = tree.StateItemsOf(object);
   if (state.size() > 1 && state[1].IsText() && state[1].Text() == ">") result.big_endian = true;
   return result;
@@ -177,7 +168,7 @@ std::optional<Tensor> ReadNumpyArray(const Tree& tree, const std::vector<GlobalM
     shape_value = args[2];
     fortran = args.size() > 3 && args[3].IsText() && args[3].Text() == "F";
   }
-  NumpyDType dtype = DTypeOf(tree, meanings, type);
+  NumpyCode dtype = DTypeOf(tree, meanings, type);
   std::vector<int64_t> shape;
   if (dtype.dtype == DType::kUnknown || !AppendSizes(tree, shape_value, &shape)) return std::nullopt;
   if (!builder.TakeInline(TextSize(tree, data), where)) return std::nullopt;
@@ -209,7 +200,7 @@ std::string NumpyScalarText(const Tree& tree, const std::vector<GlobalMeaning>& 
   Args args = tree.Sequence(object.args);
   constexpr uint64_t kMostBytes = 1024;  // of a scalar, each time that it is named
   if (args.size() != 2 || TextSize(tree, args[1]) > kMostBytes) return {};
-  NumpyDType dtype = DTypeOf(tree, meanings, args[0]);
+  NumpyCode dtype = DTypeOf(tree, meanings, args[0]);
   auto bytes = BytesOf(tree, meanings, args[1]);
   if (dtype.dtype == DType::kUnknown && bytes) return StringScalar(CodeOf(tree, args[0]), dtype.big_endian, *bytes);
   if (dtype.dtype == DType::kUnknown || !bytes || bytes->size() != Info(dtype.dtype).item_size) return {};

@@ -32,7 +32,19 @@ struct LegacyFile {
   int64_t protocol_version = 0;
   uint64_t end = 0;  // offset behind the last storage
 };
+// Where in `source` the object that begins at `offset` ends, without making a model of it. It must live on meanwhile.
+Result<uint64_t> EndOfTorchLegacy(const ByteSource& source, uint64_t offset);
 Result<LegacyFile> LoadTorchLegacy(ModelBuilder& builder, Index source, uint64_t offset, int depth);
+
+// Archives of several torch.save calls that follow each other from byte `begin` of `source` to its end: each object is
+// listed under the place that it would have in a list, from `[first]` on. Returns how many there were; 0, with nothing
+// done, when there is only one at byte 0, or when the bytes are anything else than such archives back to back.
+size_t WalkZipRow(ModelBuilder& builder, Index source, uint64_t begin, size_t first);
+
+// The most objects of one file that are listed.
+inline constexpr size_t kMostObjects = 10'000;
+// Says that `count` calls of `function` ("torch.save") wrote the file.
+void NoteSeveralObjects(ModelBuilder& builder, size_t count, std::string_view function);
 
 // True when a pickle at the start of `head` is the magic number of legacy files.
 bool IsLegacyMagic(std::span<const std::byte> head);

@@ -9,6 +9,7 @@
 //
 // Source: torch/serialization.py (_legacy_save, _legacy_load), torch/csrc/generic/serialization.cpp.
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -19,10 +20,12 @@
 #include "lib/base/checked.h"
 #include "lib/base/distant_source.h"
 #include "lib/base/text_hash.h"
+#include "lib/container/slice_source.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/torch/torch_file.h"
 #include "lib/formats/torch/torch_walk.h"
+#include "lib/model/path.h"
 #include "lib/pickle/machine.h"
 
 namespace pthview {
@@ -266,19 +269,60 @@ class LegacyReader {
 
 int Match(const OpenContext& context) { return IsLegacyMagic(context.head) ? 95 : 0; }
 
+// Whether something that torch.save wrote begins at `at`.
+bool BeginsObject(const ByteSource& source, uint64_t at) {
+  auto head = source.Read(at, std::min<uint64_t>(64, source.size() - at));
+  return head && (IsLegacyMagic(*head) || LooksLikeZip(*head));
+}
+
+// The objects that stand one behind the other from byte `at` on, as items of a list.
+Result<size_t> WalkObjects(ModelBuilder& builder, Index source, LegacyFile first) {
+  const ByteSource& bytes = *builder.model().sources[source];
+  size_t count = 0;
+  LegacyFile file = std::move(first);
+  while (true) {
+    std::string path;
+    AppendIndex(path, static_cast<int64_t>(count));
+    WalkTorchPickle(file.pickle, MakeNestedReader(builder), builder, {.path = builder.arena().Copy(path)});
+    ++count;
+    if (file.end == bytes.size()) return count;
+    auto head = bytes.Read(file.end, std::min<uint64_t>(64, bytes.size() - file.end));
+    if (head && LooksLikeZip(*head)) {
+      const size_t more = WalkZipRow(builder, source, file.end, count);
+      if (more > 0) return count + more;
+    }
+    auto next = count < kMostObjects && head && IsLegacyMagic(*head)
+                    ? LoadTorchLegacy(builder, source, file.end, 0)
+                    : Result<LegacyFile>(tl::unexpected(Error{.message = "they are nothing that torch.save writes"}));
+    if (!next) {
+      builder.Note(Severity::kWarning, "trailing-bytes", "",
+                   fmt::format("{} bytes stand behind the last object that could be read: {}", bytes.size() - file.end,
+                               next.error().message));
+      return count;
+    }
+    file = std::move(*next);
+  }
+}
+
 Result<Model> Open(OpenContext context, const OpenOptions&) {
   ModelBuilder builder(std::move(context.findings));
   Index source = builder.AddSource(std::move(context.source));
   PTHVIEW_ASSIGN(LegacyFile file, LoadTorchLegacy(builder, source, 0, 0));
-  WalkTorchPickle(file.pickle, MakeNestedReader(builder), builder);
   Model& model = builder.model();
-  uint64_t size = model.sources[source]->size();
+  const uint64_t size = model.sources[source]->size();
+  model.format_text = fmt::format("PyTorch legacy file, protocol {}", file.protocol_version);
+  model.producer = "torch 0.1.10 to 1.5 (or later, asked for the old format)";
+  if (file.end < size && BeginsObject(*model.sources[source], file.end)) {
+    PTHVIEW_ASSIGN(const size_t count, WalkObjects(builder, source, std::move(file)));
+    NoteSeveralObjects(builder, count, "torch.save");
+    model.format_text += fmt::format(", {} objects in a row", count);
+    return std::move(builder).Finish();
+  }
+  WalkTorchPickle(file.pickle, MakeNestedReader(builder), builder);
   if (file.end < size) {
     builder.Note(Severity::kInfo, "trailing-bytes", "",
                  fmt::format("{} bytes stand behind the last storage", size - file.end));
   }
-  model.format_text = fmt::format("PyTorch legacy file, protocol {}", file.protocol_version);
-  model.producer = "torch 0.1.10 to 1.5 (or later, asked for the old format)";
   return std::move(builder).Finish();
 }
 
@@ -290,6 +334,14 @@ bool IsLegacyMagic(std::span<const std::byte> head) {
   auto bytes = head.first(std::min<size_t>(head.size(), 64));
   auto tree = pickle::Read({bytes.begin(), bytes.end()}, {});
   return tree && IsMagic(*tree);
+}
+
+Result<uint64_t> EndOfTorchLegacy(const ByteSource& source, uint64_t offset) {
+  ModelBuilder builder;
+  const std::shared_ptr<const ByteSource> base(std::shared_ptr<void>(), &source);  // not owned
+  const Index index = builder.AddSource(OpenSlice(base, 0, source.size(), source.name()));
+  PTHVIEW_ASSIGN(const LegacyFile file, LoadTorchLegacy(builder, index, offset, 0));
+  return file.end;
 }
 
 Result<LegacyFile> LoadTorchLegacy(ModelBuilder& builder, Index source, uint64_t offset, int depth) {

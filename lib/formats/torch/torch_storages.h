@@ -46,6 +46,7 @@ class DeviceNames {
   std::vector<std::string_view> known_;
 };
 
+// Of protocol 0 too, where the id is text. Views of what is returned live as long as `tree` and `arena`.
 std::optional<StorageId> ParseStorageId(const pickle::Tree& tree, const std::vector<GlobalMeaning>& meanings,
                                         pickle::Value id, Arena& arena);
 std::optional<ModuleSourceId> ParseModuleSourceId(const pickle::Tree& tree, pickle::Value id);

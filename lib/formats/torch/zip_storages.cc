@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "lib/container/record_source.h"
+#include "lib/formats/common/unpacked_folder.h"
 
 namespace pthview {
 
@@ -17,7 +18,12 @@ std::string RecordText(const ZipArchive& zip, std::string_view name) {
 }
 
 ZipStorages::ZipStorages(ModelBuilder& builder, Index source, const ZipArchive& zip, uint64_t base)
-    : builder_(builder), source_(source), zip_(zip), base_(base), of_record_(zip.records().size(), kNone) {
+    : builder_(builder),
+      source_(source),
+      zip_(zip),
+      base_(base),
+      of_record_(zip.records().size(), kNone),
+      folder_source_(dynamic_cast<const FolderSource*>(&zip.source())) {
   // Once, at the size that most archives need: growing step by step would hold two tables for a while.
   auto& storages = builder.model().storages;
   if (storages.empty()) storages.reserve(zip.records().size());
@@ -79,6 +85,12 @@ Index ZipStorages::Of(const ZipRecord& record, const StorageId& id, std::string_
     storage.nbytes = 0;
   } else if (record.method == 0 && !big_endian_) {
     storage.source = source_;
+    if (folder_source_ != nullptr) {  // a file of its own
+      if (auto file = folder_source_->FileAt(record.offset)) {
+        storage.source = builder_.AddSource(std::move(*file));
+        storage.offset = 0;
+      }
+    }
   } else {
     size_t width = big_endian_ ? SwapWidth(id) : 1;
     storage.source = builder_.AddSource(OpenRecord(zip_.source(), record, width));

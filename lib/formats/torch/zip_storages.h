@@ -13,6 +13,8 @@
 
 namespace pthview {
 
+class FolderSource;
+
 class ZipStorages {
  public:
   // `zip` begins at byte `base` of the builder's source `source`, and must live as long as this object. The source that
@@ -41,7 +43,8 @@ class ZipStorages {
   std::string name_;
   bool big_endian_ = false;
   std::vector<Index> of_record_;
-  size_t guess_ = 0;  // where the next record probably stands
+  const FolderSource* folder_source_;  // of an archive that lies unpacked; else null
+  size_t guess_ = 0;                   // where the next record probably stands
   std::unordered_map<std::string, Index, TextHash> missing_;
 };
 

@@ -1,4 +1,6 @@
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -68,6 +70,55 @@ TEST(TorchScriptOld, LongNamesInDeepNestsAreCutOff) {
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_TRUE(Noted(*model, "path-limit"));
   EXPECT_LT(model->arena.bytes_used(), size_t{16} << 20);
+}
+
+TEST(TorchScriptOld, TensorsThatNoModuleNamesAreConstantsOfTheCode) {
+  auto model = OpenBytes(Archive(R"({"name": "net", "parameters": []})"));
+  ASSERT_TRUE(model) << model.error().message;
+  ASSERT_EQ(model->tensors.size(), 1u);
+  EXPECT_EQ(Describe(*model, "CONSTANTS.c0"), "float32[2] 2.0 3.0");
+  EXPECT_EQ(model->tensors[0].kind, TensorKind::kConstant);
+}
+
+// The container that the first archives were in.
+std::string PyTorch1(const std::vector<std::string>& records, std::optional<uint64_t> footer = std::nullopt) {
+  std::string out = "PYTORCH1" + code::Little(uint64_t{2});
+  const auto pad = [&] { out.resize((out.size() + 63) / 64 * 64, '\xEF'); };
+  uint64_t last = 0;
+  for (const std::string& record : records) {
+    pad();
+    last = out.size();
+    out += code::Little(uint64_t{1}) + code::Little(uint64_t{record.size()});
+    pad();
+    out += record;
+  }
+  pad();
+  out += code::Little(uint64_t{2}) + code::Little(footer.value_or(last));
+  pad();
+  return out;
+}
+
+std::string FirstJson(std::string_view key) {
+  return R"({"protoVersion": "1", "producerVersion": "1.0", "tensors": [{"dims": ["2"], "strides": ["1"], "offset": "0",
+             "dataType": "FLOAT", "data": {"key": ")" +
+         std::string(key) + R"("}}], "mainModule": {"parameters": [{"name": "w", "tensorId": "0"}]}})";
+}
+
+TEST(TorchScriptOld, TheContainerBeforeZipIsReadByOffsets) {
+  const std::string whole = PyTorch1({code::Little(1.0F) + code::Little(2.0F), FirstJson("64")});
+  auto model = OpenBytes(whole);
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(model->format, "torchscript-first");
+  EXPECT_EQ(Describe(*model, "w"), "float32[2] 1.0 2.0");
+  auto missing = OpenBytes(PyTorch1({"12345678", FirstJson("65")}));
+  ASSERT_TRUE(missing) << missing.error().message;
+  EXPECT_EQ(Describe(*missing, "w"), "float32[2] missing");
+  EXPECT_EQ(OpenBytes(PyTorch1({"12345678", FirstJson("64")}, 65)).error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(OpenBytes(PyTorch1({"12345678", FirstJson("64")}, UINT64_MAX)).error().code, ErrorCode::kCorrupt);
+  for (size_t size = 8; size < whole.size(); size += 7) {
+    auto cut = OpenBytes(whole.substr(0, size));
+    if (cut) EXPECT_TRUE(Noted(*cut, "truncated") || size > whole.size() - 48) << size;
+  }
 }
 
 TEST(TorchScriptOld, OtherModelJsonIsNotOurs) {

@@ -28,10 +28,34 @@ TEST(BarePickle, ProtocolZeroIsKnownByBeingReadable) {
   EXPECT_EQ(OpenBytes("}").error().code, ErrorCode::kUnrecognized);
 }
 
+TEST(BarePickle, MayBeginWithATextOrANumber) {
+  for (std::string_view text :
+       {"Vos\nVsystem\n\x93(Vid\ntR.", "S'a'\nI5\n\x86.", "I5\n.(lp0\nI1\na.", "K\1K\2\x86.\n"}) {
+    auto model = OpenBytes(text);
+    ASSERT_TRUE(model) << text << model.error().message;
+    EXPECT_EQ(model->format, "pickle") << text;
+  }
+  auto danger = OpenBytes("Vos\nVsystem\n\x93(Vid\ntR.");
+  EXPECT_THAT(CodesOf(*danger), testing::Contains("dangerous-global"));
+  for (std::string_view text :
+       {"Version 1\nVersion 2\n", "I am text.", "None of it.", "S is text.\n", "Likewise.\nYes."}) {
+    EXPECT_EQ(OpenBytes(text).error().code, ErrorCode::kUnrecognized) << text;
+  }
+}
+
+TEST(BarePickle, SeveralInARowAreItems) {
+  auto model = OpenBytes(Pickle(Named({{"lr", Float(0.5)}})) + Pickle(Named({{"lr", Float(0.25)}})) + "rest");
+  ASSERT_TRUE(model) << model.error().message;
+  ASSERT_EQ(model->plain.size(), 2u);
+  EXPECT_EQ(model->plain[0].path, "[0].lr");
+  EXPECT_EQ(model->plain[1].path, "[1].lr");
+  EXPECT_THAT(CodesOf(*model), ElementsAre("several-objects", "pickle-trailing"));
+}
+
 TEST(BarePickle, SaysWhatStandsOutsideOfIt) {
   auto model = OpenBytes(Pickle(List({Text("id") + "Q", Int(1)})) + Pickle(Int(2)));
   ASSERT_TRUE(model) << model.error().message;
-  EXPECT_THAT(CodesOf(*model), ElementsAre("persistent-ids", "pickle-trailing"));
+  EXPECT_THAT(CodesOf(*model), ElementsAre("several-objects", "persistent-ids"));
 }
 
 TEST(BarePickle, NestedFilesMayBeSpelledAsText) {
