@@ -36,16 +36,17 @@ std::string Assumptions(const Model& model) {
 
 }  // namespace
 
-void AddMetadata(const Model& model, bool has_graph, pthview_onnx::ModelProto& proto, std::vector<std::string>& notes) {
+void AddMetadata(const Model& model, std::string_view graph, pthview_onnx::ModelProto& proto,
+                 std::vector<std::string>& notes) {
   UniqueNames keys;
   auto add = [&](std::string_view key, std::string value) {
     auto& entry = *proto.add_metadata_props();
     entry.set_key(keys.Claim(ValidUtf8(key)));
     entry.set_value(std::move(value));
   };
-  add("pthview.graph", has_graph ? "inferred" : "none");
+  add("pthview.graph", std::string(graph));
   add("pthview.version", PTHVIEW_VERSION);
-  if (has_graph) add("pthview.assumptions", ValidUtf8(Assumptions(model)));
+  if (graph == "inferred") add("pthview.assumptions", ValidUtf8(Assumptions(model)));
   add("pthview.source", Shortened(BaseName(model.file), kTextBytes));
   add("pthview.source.format", ValidUtf8(model.format_text.empty() ? model.format : model.format_text));
   if (!model.producer.empty()) add("pthview.source.producer", ValidUtf8(model.producer));

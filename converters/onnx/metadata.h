@@ -10,7 +10,8 @@
 
 namespace pthview {
 
-// Adds a note for what was left out to keep it short.
-void AddMetadata(const Model& model, bool has_graph, pthview_onnx::ModelProto& proto, std::vector<std::string>& notes);
+// `graph` is what the graph is: "recorded", "inferred" or "none". Adds a note for what was left out to keep it short.
+void AddMetadata(const Model& model, std::string_view graph, pthview_onnx::ModelProto& proto,
+                 std::vector<std::string>& notes);
 
 }  // namespace pthview

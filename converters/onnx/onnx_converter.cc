@@ -11,6 +11,7 @@
 #include "converters/onnx/graph_nodes.h"
 #include "converters/onnx/initializers.h"
 #include "converters/onnx/metadata.h"
+#include "converters/onnx/recorded_graph.h"
 #include "converters/onnx/weights.h"
 #include "converters/onnx/wire.h"
 #include "lib/analysis/structure/structure.h"
@@ -48,19 +49,22 @@ Result<WeightsMode> ModeOf(const ConvertOptions& options) {
   return *mode;
 }
 
+bool HasRecorded(const Model& model) {
+  return std::any_of(model.graph_roots.begin(), model.graph_roots.end(),
+                     [&](Index root) { return model.graphs[root].origin == Origin::kRecorded; });
+}
+
 Status CheckOptions(const Model& model, const ConvertOptions& options) {
   if (options.opset < 0 || options.opset > kNewestOpset) {
     return Error{ErrorCode::kUsage, fmt::format("there is no opset {}", options.opset)};
   }
-  if (options.graph == "recorded") {
-    bool any = std::any_of(model.graph_roots.begin(), model.graph_roots.end(),
-                           [&](Index root) { return model.graphs[root].origin == Origin::kRecorded; });
-    return Error{.code = any ? ErrorCode::kUnsupported : ErrorCode::kNotFound,
-                 .message = any ? "recorded graphs cannot be written as ONNX yet" : "the file records no graph",
+  if (options.graph == "recorded" && !HasRecorded(model)) {
+    return Error{.code = ErrorCode::kNotFound,
+                 .message = "the file records no graph",
                  .file = model.file,
                  .hint = "--graph inferred shows the layers"};
   }
-  if (options.graph != "auto" && options.graph != "inferred") {
+  if (options.graph != "auto" && options.graph != "inferred" && options.graph != "recorded") {
     return Error{ErrorCode::kUsage, fmt::format("--graph is auto, recorded or inferred, not '{}'", options.graph)};
   }
   return Ok();
@@ -75,13 +79,30 @@ struct Frame {
   uint64_t Size(const Weights& weights) const { return head.size() + FieldSize(GraphSize(weights)); }
 };
 
+Frame RecordedFrame(const Model& model, const RecordedGraph& recorded, const ModelProto& proto,
+                    std::vector<std::string>& notes) {
+  GraphProto graph = recorded.frame();
+  std::string name = ValidUtf8(BaseName(model.file));
+  graph.set_name(name.empty() ? "model" : name);
+  graph.set_doc_string("Recorded in the file, with torch's operators in domains of their own. It cannot be run.");
+  notes.emplace_back(
+      "the graph is the recorded one, with torch's operators in domains of their own; it is for viewing and cannot be "
+      "run");
+  for (std::string& note : recorded.Notes()) notes.push_back(std::move(note));
+  return {proto.SerializeAsString(), recorded.wire() + graph.SerializeAsString()};
+}
+
 Frame BuildFrame(const Model& model, const Initializers& initializers, const ConvertOptions& options,
                  UniqueNames& names, std::vector<std::string>& notes) {
+  const bool use_recorded = options.graph != "inferred" && HasRecorded(model);
   GraphNodes nodes(model, initializers, names);
+  RecordedGraph recorded(model, initializers, names);
   for (Index root : model.graph_roots) {
-    if (model.graphs[root].origin == Origin::kInferred) nodes.Add(model.graphs[root]);
+    const Graph& graph = model.graphs[root];
+    if (use_recorded && graph.origin == Origin::kRecorded) recorded.Add(graph);
+    if (!use_recorded && graph.origin == Origin::kInferred) nodes.Add(graph);
   }
-  bool has_graph = nodes.count() > 0;
+  bool has_graph = use_recorded || nodes.count() > 0;
   ModelProto proto;
   int ir_version = kIrVersion;
   for (const Initializer& row : initializers.rows()) ir_version = std::max(ir_version, IrVersionFor(row.elements.type));
@@ -92,9 +113,15 @@ Frame BuildFrame(const Model& model, const Initializers& initializers, const Con
   auto& own = *proto.add_opset_import();
   own.set_domain(kNodeDomain);
   own.set_version(1);
+  for (const std::string& domain : recorded.domains()) {
+    auto& torch = *proto.add_opset_import();
+    torch.set_domain(domain);
+    torch.set_version(1);
+  }
   proto.set_producer_name("pthview");
   proto.set_producer_version(PTHVIEW_VERSION);
-  AddMetadata(model, has_graph, proto, notes);
+  AddMetadata(model, use_recorded ? "recorded" : has_graph ? "inferred" : "none", proto, notes);
+  if (use_recorded) return RecordedFrame(model, recorded, proto, notes);
 
   GraphProto graph = nodes.frame();
   std::string name = ValidUtf8(BaseName(model.file));

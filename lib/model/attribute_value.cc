@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "lib/model/attribute_text.h"
+
 namespace pthview {
 namespace {
 
@@ -15,28 +17,30 @@ struct Overloaded : Ts... {
 template <class... Ts>
 Overloaded(Ts...) -> Overloaded<Ts...>;
 
-void Append(std::string& out, const AttributeValue& value, int depth);
+using NameOf = std::function<std::string(const AttributeValue&)>;
 
-void AppendItems(std::string& out, const ListValue& list, int depth) {
+void Append(std::string& out, const AttributeValue& value, const NameOf& name_of, int depth);
+
+void AppendItems(std::string& out, const ListValue& list, const NameOf& name_of, int depth) {
   out += list.tuple ? '(' : '[';
   for (size_t i = 0; i < list.items.size(); ++i) {
     if (i > 0) out += ", ";
-    Append(out, list.items[i], depth);
+    Append(out, list.items[i], name_of, depth);
   }
   if (list.tuple && list.items.size() == 1) out += ',';
   out += list.tuple ? ')' : ']';
 }
 
-void AppendPairs(std::string& out, const DictValue& dict, int depth) {
+void AppendPairs(std::string& out, const DictValue& dict, const NameOf& name_of, int depth) {
   out += '{';
   for (size_t i = 0; i < dict.items.size(); ++i) {
     if (i > 0) out += i % 2 == 0 ? ", " : ": ";
-    Append(out, dict.items[i], depth);
+    Append(out, dict.items[i], name_of, depth);
   }
   out += '}';
 }
 
-void Append(std::string& out, const AttributeValue& value, int depth) {
+void Append(std::string& out, const AttributeValue& value, const NameOf& name_of, int depth) {
   if (depth > kDeepestAttribute) {
     out += "...";
     return;
@@ -64,11 +68,11 @@ void Append(std::string& out, const AttributeValue& value, int depth) {
                  [&](const DeviceValue& device) { out += device.name; },
                  [&](const LayoutValue& layout) { out += "torch." + layout.name; },
                  [&](const MemoryFormatValue& format) { out += "torch." + format.name; },
-                 [&](const TensorValue&) { out += "<tensor>"; },
-                 [&](const GraphReference&) { out += "<graph>"; },
-                 [&](const ValueReference&) { out += "<value>"; },
-                 [&](const ListValue& list) { AppendItems(out, list, depth + 1); },
-                 [&](const DictValue& dict) { AppendPairs(out, dict, depth + 1); },
+                 [&](const TensorValue&) { out += name_of(value); },
+                 [&](const GraphReference&) { out += name_of(value); },
+                 [&](const ValueReference&) { out += name_of(value); },
+                 [&](const ListValue& list) { AppendItems(out, list, name_of, depth + 1); },
+                 [&](const DictValue& dict) { AppendPairs(out, dict, name_of, depth + 1); },
              },
              value.of);
 }
@@ -121,8 +125,13 @@ std::string_view AttributeKindName(const AttributeValue& value) {
 }
 
 std::string AttributeText(const AttributeValue& value) {
+  return AttributeText(value,
+                       [](const AttributeValue& row) { return "<" + std::string(AttributeKindName(row)) + ">"; });
+}
+
+std::string AttributeText(const AttributeValue& value, const NameOf& name_of) {
   std::string text;
-  Append(text, value, 0);
+  Append(text, value, name_of, 0);
   return text;
 }
 

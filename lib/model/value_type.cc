@@ -67,7 +67,10 @@ void Append(std::string& out, const ValueType& type, int depth) {
     return;
   }
   out += kKinds[static_cast<size_t>(type.kind)].python;
-  if (type.items.empty()) return;
+  if (type.items.empty()) {  // a number that is known as an expression of sizes
+    if (!type.name.empty()) out += "(" + type.name + ")";
+    return;
+  }
   out += '[';
   for (size_t i = 0; i < type.items.size(); ++i) {
     if (i > 0) out += ", ";

@@ -8,6 +8,7 @@ import sys
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
 sys.path.insert(0, str(FIXTURES))
 
+import graph_files  # noqa: E402
 import hostile_containers  # noqa: E402
 import pickle_ops as op  # noqa: E402
 from torch_format import Storage, Tensor, legacy_header, save  # noqa: E402
@@ -171,6 +172,7 @@ def make(folder):
     subprocess.run([sys.executable, FIXTURES / "make_sample.py", folder / "sample.pth"], check=True)
     dtypes(folder / "dtypes.pth")
     held(folder / "held.pth")
+    graph_files.make(folder)
     plain(folder / "plain.pth")
     nasty(folder / "nasty.pth")
     nasty(folder / "esc\x1b[31m\u202eape.pth")

@@ -43,10 +43,13 @@ constexpr Option kOptions[] = {
     {"depth", 0, kValue, "N", "levels of modules to show"},
     {"counts", 0, kValue, "auto|always|never", "parameters of each module behind '#' (default: auto, on a terminal)"},
     {"slice", 0, kValue, "SLICE", "the part to show, as in Python: 0,:,3:5"},
+    {"method", 0, kValue, "NAME", "the graph of this method (default: all of them)"},
+    {"simplify", 0, kFlag, "", "hide what only prepares others: constants, sizes, dropout that does nothing"},
     {"strict", 0, kFlag, "", "count unknown code, and what could not be looked at, as dangerous"},
     {"sarif", 0, kFlag, "", "one SARIF 2.1.0 document on standard output"},
     {"output", 'o', kValue, "OUT", "the file to write (`-`: standard output)"},
-    {"to", 0, kValue, "FORMAT", "onnx or json; else OUT's extension decides"},
+    {"to", 0, kValue, "FORMAT",
+     "the format of OUT (onnx, json; of a picture svg, pdf, png, dot); else OUT's extension decides"},
     {"force", 0, kFlag, "", "replace OUT when it exists"},
     {"weights", 0, kValue, "inline|external|in-place",
      "onnx: where the weights go (default: inline; external over 2 GB)"},
@@ -73,6 +76,8 @@ constexpr std::string_view kDiffOptions[] = {"json", "part",     "include",     
                                              "hash", "no-pager", PTHVIEW_COMMON};
 constexpr std::string_view kTraceOptions[] = {"json", "part", "include", "exclude", "no-pager", PTHVIEW_COMMON};
 constexpr std::string_view kLineageOptions[] = {"json", "dot", "no-pager", PTHVIEW_COMMON};
+constexpr std::string_view kGraphOptions[] = {"output", "to",   "force", "method",      "simplify",
+                                              "depth",  "part", "json",  PTHVIEW_COMMON};
 constexpr std::string_view kScanOptions[] = {"json", "sarif", "strict", PTHVIEW_FITTED};
 constexpr std::string_view kConvertOptions[] = {"output", "to",   "force",   "weights", "data", "graph",
                                                 "all",    "part", "include", "exclude", "json", PTHVIEW_COMMON};
@@ -126,6 +131,12 @@ constexpr std::string_view kTraceExamples[] = {
 constexpr std::string_view kLineageExamples[] = {
     "pthview lineage *.safetensors runs/*.pth",
     "pthview lineage --dot *.pth | dot -Tsvg > lineage.svg",
+};
+constexpr std::string_view kGraphExamples[] = {
+    "pthview graph model.pt2 | less",
+    "pthview graph --simplify -o graph.svg model.pt2",
+    "pthview graph --method encode --json model.pt2",
+    "pthview graph --depth 1 -o graph.pdf model.pth  # the blocks of the model, each one box",
 };
 constexpr std::string_view kScanExamples[] = {
     "pthview scan model.pth && python train.py --resume model.pth",
@@ -188,6 +199,10 @@ constexpr Verb kVerbs[] = {
      "of\n"
      "others. It is a guess from shared tensors, distances and recorded steps; what is assumed is said.",
      kLineageExamples, kLineageOptions, 1, SIZE_MAX, RunLineage},
+    {"graph", "FILE", "the graph that the file records, as text, JSON or a picture",
+     "Where the file records none, the graph that is inferred from classes, names and shapes. With -o it is drawn by\n"
+     "Graphviz; --depth says how many levels of modules are unfolded (default: as many as are readable).",
+     kGraphExamples, kGraphOptions, 1, 1, RunGraph},
     {"scan", "FILE...", "what loading a file with Python could run, without running it",
      "Exit status 1 when something known to be dangerous is found, when an archive plays tricks, or when not all\n"
      "could be looked at (with --strict, for unknown code too). A list of what is dangerous is never complete: that\n"

@@ -31,6 +31,7 @@
 #include "lib/base/allowance.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
+#include "lib/formats/script/pt2_arguments.h"
 #include "lib/formats/script/pt2_graph.h"
 #include "lib/formats/script/pt2_schema.h"
 #include "lib/formats/torch/torch_inside.h"

@@ -13,9 +13,12 @@
 
 #include "lib/base/escape.h"
 #include "lib/base/text_hash.h"
+#include "lib/formats/script/pt2_arguments.h"
 #include "lib/formats/script/pt2_modules.h"
 #include "lib/formats/script/pt2_schema.h"
-#include "lib/model/path.h"
+#include "lib/formats/script/pt2_signature.h"
+#include "lib/formats/script/stack_trace.h"
+#include "lib/model/attribute_text.h"
 
 namespace pthview {
 namespace {
@@ -41,37 +44,20 @@ void SetOperator(std::string_view target, Node& node) {
   node.op = EscapeName(dot == std::string_view::npos ? target : target.substr(dot + 1));
 }
 
-// The innermost place of a Python stack trace: `File "/a/model.py", line 97, in forward` is "/a/model.py:97".
-std::string LocationOf(std::string_view trace) {
-  constexpr std::string_view kFile = "File \"";
-  constexpr std::string_view kLine = "\", line ";
-  size_t file = trace.rfind(kFile);
-  if (file == std::string_view::npos) return {};
-  trace.remove_prefix(file + kFile.size());
-  size_t line = trace.find(kLine);
-  if (line == std::string_view::npos) return {};
-  std::string_view number = trace.substr(line + kLine.size());
-  number = number.substr(0, number.find_first_not_of("0123456789"));
-  return fmt::format("{}:{}", EscapeName(trace.substr(0, line)), number);
-}
-
 class ProgramReader {
  public:
   ProgramReader(Index part, ModelBuilder& builder)
-      : part_(part), builder_(builder), model_(builder.model()), modules_(builder, part) {
-    for (Index i = 0; i < model_.tensors.size(); ++i) {
-      if (model_.tensors[i].part == part) tensors_.emplace(model_.tensors[i].name, i);
-    }
-  }
+      : part_(part), builder_(builder), model_(builder.model()), modules_(builder, part) {}
 
   void Read(Json program, std::string_view name) {
     Json module = program["graph_module"];
     auto index = static_cast<Index>(model_.graphs.size());
     model_.graphs.emplace_back();
     model_.graph_roots.push_back(index);
-    ReadSignature(module["signature"]);
+    signature_ = ReadSignature(module["signature"], part_, model_);
     Graph graph = ReadGraph(module["graph"], 0);
     graph.name = EscapeName(name);
+    graph.symbols = ReadRanges(program["range_constraints"]);
     model_.graphs[index] = std::move(graph);
     modules_.AddTensors();
   }
@@ -80,72 +66,74 @@ class ProgramReader {
   // A graph under construction.
   struct Scope {
     Graph graph;
-    std::unordered_map<std::string_view, Json, TextHash> types;    // tensor_values
-    std::unordered_map<std::string_view, Index, TextHash> values;  // what a name means now
-    std::unordered_map<std::string, size_t, TextHash> names;       // of values and nodes, how often
+    std::unordered_map<std::string_view, ValueType, TextHash> types;  // of values that are still to be made
+    std::unordered_map<std::string_view, Index, TextHash> values;     // what a name means now
+    std::unordered_map<std::string, size_t, TextHash> names;          // of values and nodes, how often
     Index absent = kNone;
     int depth = 0;
   };
 
-  // The weight behind each input of the graph, by the input's name. {"input_specs": [{"parameter": {"arg": {"name"},
-  // "parameter_name"}}]}; torch 2.1: {"inputs_to_parameters": {input: name}}.
-  void ReadSignature(Json signature) {
-    for (Json spec : signature["input_specs"].elements()) {
-      auto [kind, body] = UnionOf(spec);
-      std::string_view input = body["arg"]["name"].Text();
-      if (kind == "parameter") {
-        SetWeight(input, body["parameter_name"].Text(), TensorKind::kParameter, true);
-      } else if (kind == "buffer") {
-        SetWeight(input, body["buffer_name"].Text(), TensorKind::kBuffer, body["persistent"].Bool().value_or(true));
-      } else if (kind == "tensor_constant") {
-        SetWeight(input, body["tensor_constant_name"].Text(), TensorKind::kConstant, false);
+  static void ReadTypes(Json json, Scope& scope) {
+    for (const auto& [name, meta] : json["tensor_values"].members()) {
+      scope.types.insert_or_assign(name, TensorTypeOf(meta));
+    }
+    constexpr std::pair<std::string_view, TypeKind> kSymbols[] = {{"sym_int_values", TypeKind::kInt},
+                                                                  {"sym_bool_values", TypeKind::kBool},
+                                                                  {"sym_float_values", TypeKind::kFloat}};
+    for (const auto& [key, kind] : kSymbols) {
+      for (const auto& [name, symbol] : json[key].members()) {
+        scope.types.insert_or_assign(name, SymbolTypeOf(kind, symbol));
       }
     }
-    for (const auto& [input, name] : signature["inputs_to_parameters"].members()) {
-      SetWeight(input, name.Text(), TensorKind::kParameter, true);
-    }
-    for (const auto& [input, name] : signature["inputs_to_buffers"].members()) {
-      SetWeight(input, name.Text(), TensorKind::kBuffer, true);
+    for (const auto& [name, object] : json["custom_obj_values"].members()) {
+      scope.types.insert_or_assign(name,
+                                   ValueType{.kind = TypeKind::kClass, .name = EscapeName(object["class_fqn"].Text())});
     }
   }
 
-  void SetWeight(std::string_view input, std::string_view name, TensorKind kind, bool persistent) {
-    std::string path;
-    AppendTextKey(path, name);
-    auto found = tensors_.find(path);
-    if (found == tensors_.end()) return;
-    weights_.emplace(input, found->second);
-    model_.tensors[found->second].kind = kind;
-    model_.tensors[found->second].persistent = persistent;
-  }
-
-  Graph ReadGraph(Json json, int depth) {
+  Graph ReadGraph(Json json, int depth) {  // NOLINT(misc-no-recursion): kMaxNesting at most
     Scope scope;
     scope.depth = depth;
     scope.graph.part = part_;
-    for (const auto& [name, type] : json["tensor_values"].members()) scope.types.insert_or_assign(name, type);
+    ReadTypes(json, scope);
     for (Json input : json["inputs"].elements()) {
       for (Index value : Define(scope, UnionOf(input))) {
         if (scope.graph.values[value].tensor == kNone) scope.graph.inputs.push_back(value);
       }
     }
     for (Json node : json["nodes"].elements()) ReadNode(scope, node);
-    for (Json output : json["outputs"].elements()) {
-      auto values = Use(scope, UnionOf(output));
-      scope.graph.outputs.insert(scope.graph.outputs.end(), values.begin(), values.end());
-    }
+    size_t output = 0;
+    for (Json argument : json["outputs"].elements()) ReadOutput(scope, UnionOf(argument), output++);
     return std::move(scope.graph);
   }
 
-  void ReadNode(Scope& scope, Json json) {
+  // What the signature says is written back is no output for whoever calls the program.
+  void ReadOutput(Scope& scope, Json::Member argument, size_t position) {
+    std::vector<Index> values = Use(scope, argument);
+    const WrittenBack* written =
+        scope.depth == 0 ? signature_.Written(position, argument.value["name"].Text()) : nullptr;
+    if (written == nullptr || values.size() != 1) {
+      scope.graph.outputs.insert(scope.graph.outputs.end(), values.begin(), values.end());
+      return;
+    }
+    auto input = scope.values.find(written->input);
+    scope.graph.mutations.push_back(
+        {.value = values[0], .tensor = written->tensor, .input = input == scope.values.end() ? kNone : input->second});
+  }
+
+  void ReadNode(Scope& scope, Json json) {  // NOLINT(misc-no-recursion): kMaxNesting at most
     Node node;
     SetOperator(json["target"].Text(), node);
     Json metadata = json["metadata"];
-    node.module = modules_.OfStack(metadata["nn_module_stack"].Text());
-    node.location = LocationOf(metadata["stack_trace"].Text());
+    ExportModules::Call call = modules_.OfStack(metadata["nn_module_stack"].Text());
+    node.module = call.module;
+    node.call = call.number;
+    SourceLine line = InnermostLine(metadata["stack_trace"].Text());
+    node.location = std::move(line.location);
+    node.source = std::move(line.text);
+    Index position = 0;
     for (Json input : json["inputs"].elements()) {
-      std::string name = EscapeName(input["name"].Text());
-      ReadArgument(scope, std::move(name), UnionOf(input["arg"]), node);
+      ReadArgument(scope, EscapeName(input["name"].Text()), UnionOf(input["arg"]), position++, node);
     }
     for (Json output : json["outputs"].elements()) {
       std::vector<Index> values = Define(scope, UnionOf(output));
@@ -157,62 +145,54 @@ class ProgramReader {
     scope.graph.nodes.push_back(std::move(node));
   }
 
-  void ReadArgument(Scope& scope, std::string name, Json::Member argument, Node& node) {
-    if (argument.key == "as_graph") {
-      if (scope.depth + 1 >= kMaxNesting) {
-        builder_.Note(Severity::kWarning, "graph-nesting", name,
-                      fmt::format("graphs stand inside each other more than {} deep", kMaxNesting));
-        return;
-      }
-      auto index = static_cast<Index>(model_.graphs.size());  // before those inside it
-      model_.graphs.emplace_back();
-      Graph block = ReadGraph(argument.value["graph"], scope.depth + 1);
-      block.name = EscapeName(argument.value["name"].Text());
-      Attribute attribute = TypedAttribute(std::move(name), {GraphReference{index}});
-      attribute.text = block.name;
-      node.attributes.push_back(std::move(attribute));
-      node.blocks.push_back(index);
-      model_.graphs[index] = std::move(block);
-      return;
-    }
+  // NOLINTNEXTLINE(misc-no-recursion): kMaxNesting at most
+  void ReadArgument(Scope& scope, std::string name, Json::Member argument, Index position, Node& node) {
+    if (argument.key == "as_graph") return ReadBody(scope, std::move(name), argument.value, position, node);
     std::vector<Index> values = Use(scope, argument);
-    bool text = values.empty() || argument.key == "as_sym_ints";  // a list of numbers and names: [2, s0]
-    if (text) node.attributes.push_back({name, EscapeName(ArgumentText(argument)), Origin::kRecorded});
-    if (!values.empty()) node.inputs.push_back({std::move(name), std::move(values)});
+    if (values.empty() || HasStructure(argument)) {
+      size_t next = 0;
+      Attribute attribute = TypedAttribute(
+          name, ArgumentValue(argument, [&](Json) { return AttributeValue{ValueReference{values[next++]}}; }),
+          position);
+      if (next > 0) {
+        attribute.text = AttributeText(attribute.value, [&](const AttributeValue& item) {
+          const auto* used = item.Get<ValueReference>();
+          return used == nullptr ? "" : scope.graph.values[used->value].name;
+        });
+      }
+      if (!attribute.value.typed()) {
+        attribute.text = EscapeName(argument.key);
+        builder_.Note(Severity::kWarning, "graph-argument", attribute.text,
+                      "the graph has arguments of a kind that is not known here; they are named and not shown");
+      }
+      node.attributes.push_back(std::move(attribute));
+    }
+    if (!values.empty()) {
+      node.inputs.push_back({.name = std::move(name), .values = std::move(values), .position = position});
+    }
   }
 
-  // Calls `each` with the name of every value in an argument; null for one that is absent.
-  template <typename Function>
-  static void ForEachName(Json::Member argument, Function each) {
-    auto [kind, value] = argument;
-    auto optional = [&](Json item) {
-      Json tensor = item["as_tensor"];
-      tensor ? each(tensor["name"]) : each(Json());
-    };
-    if (kind == "as_tensor" || kind == "as_custom_obj") {
-      each(value["name"]);
-    } else if (kind == "as_tensors") {
-      for (Json item : value.elements()) each(item["name"]);
-    } else if (kind == "as_optional_tensor") {
-      optional(value);
-    } else if (kind == "as_optional_tensors") {
-      for (Json item : value.elements()) optional(item);
-    } else if (kind == "as_nested_tensors") {
-      for (Json list : value.elements()) {
-        for (Json item : list.elements()) each(item["name"]);
-      }
-    } else if (kind == "as_sym_int" || kind == "as_sym_bool" || kind == "as_sym_float") {
-      if (value["as_name"]) each(value["as_name"]);
-    } else if (kind == "as_sym_ints" || kind == "as_sym_bools" || kind == "as_sym_floats") {
-      for (Json item : value.elements()) {
-        if (item["as_name"]) each(item["as_name"]);
-      }
+  // NOLINTNEXTLINE(misc-no-recursion): kMaxNesting at most
+  void ReadBody(Scope& scope, std::string name, Json graph, Index position, Node& node) {
+    if (scope.depth + 1 >= kMaxNesting) {
+      builder_.Note(Severity::kWarning, "graph-nesting", name,
+                    fmt::format("graphs stand inside each other more than {} deep", kMaxNesting));
+      return;
     }
+    auto index = static_cast<Index>(model_.graphs.size());  // before those inside it
+    model_.graphs.emplace_back();
+    Graph body = ReadGraph(graph["graph"], scope.depth + 1);
+    body.name = EscapeName(graph["name"].Text());
+    Attribute attribute = TypedAttribute(std::move(name), {GraphReference{index}}, position);
+    if (!body.name.empty()) attribute.text = body.name;
+    node.attributes.push_back(std::move(attribute));
+    node.blocks.push_back(index);
+    model_.graphs[index] = std::move(body);
   }
 
   std::vector<Index> Define(Scope& scope, Json::Member argument) {
     std::vector<Index> values;
-    ForEachName(argument, [&](Json name) {
+    ForEachValueName(argument, [&](Json name) {
       if (!name) return;
       if (scope.values.contains(name.Text())) {
         builder_.Note(Severity::kWarning, "graph-names", EscapeName(name.Text()),
@@ -227,7 +207,7 @@ class ProgramReader {
 
   std::vector<Index> Use(Scope& scope, Json::Member argument) {
     std::vector<Index> values;
-    ForEachName(argument, [&](Json name) {
+    ForEachValueName(argument, [&](Json name) {
       if (!name) {
         if (scope.absent == kNone) {
           scope.absent = static_cast<Index>(scope.graph.values.size());
@@ -250,10 +230,11 @@ class ProgramReader {
   Index AddValue(Scope& scope, std::string_view name) {
     GraphValue value{.name = UniqueName(scope, EscapeName(name))};
     if (auto type = scope.types.find(name); type != scope.types.end()) {
-      value.type = EscapeName(TensorTypeText(type->second));
+      value.value_type = std::move(type->second);
+      value.type = TypeText(value.value_type);
       scope.types.erase(type);  // no other value has the name
     }
-    if (auto weight = weights_.find(name); scope.depth == 0 && weight != weights_.end()) value.tensor = weight->second;
+    if (scope.depth == 0) value.tensor = signature_.Weight(name);
     scope.graph.values.push_back(std::move(value));
     return static_cast<Index>(scope.graph.values.size() - 1);
   }
@@ -270,8 +251,7 @@ class ProgramReader {
   ModelBuilder& builder_;
   Model& model_;
   ExportModules modules_;
-  std::unordered_map<std::string_view, Index, TextHash> tensors_;  // by name
-  std::unordered_map<std::string_view, Index, TextHash> weights_;  // by the graph's name for them
+  ExportSignature signature_;
 };
 
 }  // namespace

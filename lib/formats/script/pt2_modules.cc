@@ -1,6 +1,7 @@
 #include "lib/formats/script/pt2_modules.h"
 
 #include <algorithm>
+#include <charconv>
 #include <vector>
 
 #include "lib/base/escape.h"
@@ -59,20 +60,23 @@ Index ExportModules::Make(std::string_view path) {
   return index;
 }
 
-Index ExportModules::OfStack(std::string_view stack) {
-  if (stack.empty()) return kNone;
-  auto [at, is_new] = stacks_.try_emplace(std::string(stack), kNone);
+ExportModules::Call ExportModules::OfStack(std::string_view stack) {
+  if (stack.empty()) return {};
+  auto [at, is_new] = stacks_.try_emplace(std::string(stack));
   if (!is_new) return at->second;
-  Index innermost = kNone;
+  Call innermost;
   while (!stack.empty()) {
     std::string_view entry = TakeField(&stack, ';');
     TakeField(&entry, ',');  // a key that only makes entries distinct
     std::string_view path = TakeField(&entry, ',');
-    path = path.substr(0, path.find('@'));  // "@1": the second call of the same module
-    if (!IsModulePath(path)) return at->second = kNone;
-    innermost = Make(path);
-    if (innermost == kNone) return kNone;
-    Module& module = builder_.model().modules[innermost];
+    const size_t sign = path.find('@');
+    std::string_view number = sign == std::string_view::npos ? "" : path.substr(sign + 1);
+    path = path.substr(0, sign);
+    if (!IsModulePath(path)) return at->second;
+    innermost = {Make(path)};
+    if (innermost.module == kNone) return {};
+    std::from_chars(number.data(), number.data() + number.size(), innermost.number);
+    Module& module = builder_.model().modules[innermost.module];
     if (module.class_name.empty()) module.class_name = builder_.arena().Copy(EscapeName(entry.substr(0, kMaxPath)));
   }
   return at->second = innermost;

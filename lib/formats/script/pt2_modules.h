@@ -15,9 +15,13 @@ class ExportModules {
  public:
   ExportModules(ModelBuilder& builder, Index part) : builder_(builder), part_(part) {}
 
-  // The innermost module of a stack "key,path,class;key,path,class": all of it is made, with the classes. kNone when
-  // the text is of another form, or names more modules than are allowed.
-  Index OfStack(std::string_view stack);
+  struct Call {
+    Index module = kNone;  // into Model::modules
+    uint32_t number = 0;   // of the calls of this module, from 0
+  };
+  // The innermost module of a stack "key,path,class;key,path@1,class" (the second call of a module): all of it is made,
+  // with the classes. kNone when the text is of another form, or names more modules than are allowed.
+  Call OfStack(std::string_view stack);
 
   // Puts the part's tensors below the modules that their names tell. To be called last.
   void AddTensors();
@@ -28,7 +32,7 @@ class ExportModules {
 
   ModelBuilder& builder_;
   Index part_;
-  std::unordered_map<std::string, Index, TextHash> stacks_;
+  std::unordered_map<std::string, Call, TextHash> stacks_;
   std::unordered_map<std::string_view, Index, TextHash> modules_;  // by path
 };
 

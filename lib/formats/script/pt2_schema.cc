@@ -1,8 +1,6 @@
 #include "lib/formats/script/pt2_schema.h"
 
-#include <algorithm>
 #include <array>
-#include <cmath>
 
 #include <fmt/format.h>
 
@@ -17,17 +15,12 @@ constexpr std::array<std::string_view, 8> kLayouts = {"unknown",    "sparse_coo"
 constexpr std::array<std::string_view, 5> kMemoryFormats = {"unknown", "contiguous_format", "channels_last",
                                                             "channels_last_3d", "preserve_format"};
 
+// The first of the names is that of what is not known.
 template <size_t N>
-std::string EnumText(const std::array<std::string_view, N>& names, Json value) {
+std::string_view NameOf(const std::array<std::string_view, N>& names, Json value) {
   int64_t code = value.Int().value_or(0);
   bool known = code >= 0 && static_cast<size_t>(code) < N;
-  return "torch." + std::string(known ? names[static_cast<size_t>(code)] : names[0]);
-}
-
-std::string DeviceText(Json device) {
-  std::string text(device["type"].Text());
-  if (auto index = device["index"].Int()) text += fmt::format(":{}", *index);
-  return text;
+  return names[known ? static_cast<size_t>(code) : 0];
 }
 
 // A SymInt, or the bare number that files of torch 2.1 have in its place.
@@ -36,41 +29,16 @@ int64_t IntOf(Json json) {
   return UnionOf(json).value.Int().value_or(-1);
 }
 
-// A SymInt as text: "3", or the expression "s0 + 1".
-std::string SymbolText(Json json) {
-  if (auto number = json.Int()) return std::to_string(*number);
-  Json::Member chosen = UnionOf(json);
-  if (chosen.key == "as_expr") return std::string(chosen.value["expr_str"].Text());
-  if (chosen.key == "as_name") return std::string(chosen.value.Text());
-  return ArgumentText(chosen);
-}
-
-std::string FloatText(double value) {
-  std::string text = fmt::format("{}", value);
-  bool whole = std::isfinite(value) && text.find_first_of(".e") == std::string::npos;
-  return whole ? text + ".0" : text;
-}
-
-// Lists nest no deeper than the schema says; the document's own depth bounds this.
-std::string PlainText(Json json) {
-  switch (json.kind()) {
-    case Json::Kind::kNull: return "None";
-    case Json::Kind::kBool: return *json.Bool() ? "True" : "False";
-    case Json::Kind::kInt: return std::to_string(*json.Int());
-    case Json::Kind::kFloat: return FloatText(json.Float());
-    case Json::Kind::kString: return std::string(json.Text());
-    case Json::Kind::kObject: return SymbolText(json);
-    case Json::Kind::kArray: break;
-  }
-  std::string text = "[";
-  for (Json item : json.elements()) {
-    if (text.size() > 1) text += ", ";
-    text += PlainText(item);
-  }
-  return text + "]";
-}
-
 }  // namespace
+
+std::string_view ExportLayoutName(Json value) { return NameOf(kLayouts, value); }
+std::string_view ExportMemoryFormatName(Json value) { return NameOf(kMemoryFormats, value); }
+
+std::string ExportDeviceText(Json device) {
+  std::string text(device["type"].Text());
+  if (auto index = device["index"].Int()) text += fmt::format(":{}", *index);
+  return text;
+}
 
 Json::Member UnionOf(Json json) {
   for (const Json::Member& member : json.members()) {
@@ -87,33 +55,8 @@ ExportTensor ReadExportTensor(Json meta) {
   tensor.dtype = DTypeFromExport(meta["dtype"].Int().value_or(0));
   tensor.strided = meta["layout"].Int().value_or(kStrided) == kStrided;
   tensor.requires_grad = meta["requires_grad"].Bool().value_or(false);
-  tensor.device = DeviceText(meta["device"]);
+  tensor.device = ExportDeviceText(meta["device"]);
   return tensor;
-}
-
-std::string TensorTypeText(Json meta) {
-  if (!meta) return {};
-  std::string text(DTypeName(DTypeFromExport(meta["dtype"].Int().value_or(0))));
-  text += '[';
-  bool first = true;
-  for (Json size : meta["sizes"].elements()) {
-    if (!first) text += ", ";
-    first = false;
-    text += SymbolText(size);
-  }
-  return text + ']';
-}
-
-std::string ArgumentText(Json::Member argument) {
-  auto [kind, value] = argument;
-  if (kind == "as_none") return "None";
-  if (kind == "as_scalar_type") return fmt::format("torch.{}", DTypeName(DTypeFromExport(value.Int().value_or(0))));
-  if (kind == "as_layout") return EnumText(kLayouts, value);
-  if (kind == "as_memory_format") return EnumText(kMemoryFormats, value);
-  if (kind == "as_device") return DeviceText(value);
-  if (kind == "as_complex") return fmt::format("({}+{}j)", value["real"].Float(), value["imag"].Float());
-  if (kind == "as_sym_int" || kind == "as_sym_bool" || kind == "as_sym_float") return SymbolText(value);
-  return PlainText(value);
 }
 
 }  // namespace pthview

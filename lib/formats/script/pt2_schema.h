@@ -1,4 +1,4 @@
-// Pieces of torch.export's JSON that tables and graphs share: tensor descriptions and the texts of arguments.
+// Pieces of torch.export's JSON that tables and graphs share: unions, tensor descriptions, enums.
 // A union is an object of one member (`as_tensor`, `as_int`, ...); files of torch 2.1 and 2.2 hold all members, and all
 // but one of them null. Source: torch/_export/serde/schema.py.
 #pragma once
@@ -28,10 +28,8 @@ struct ExportTensor {
 };
 ExportTensor ReadExportTensor(Json meta);
 
-// "float32[1, 3, s0]"
-std::string TensorTypeText(Json meta);
-
-// A value that is no tensor, in Python notation: "[1, 1]", "True", "torch.float32", "s0 + 1".
-std::string ArgumentText(Json::Member argument);
+std::string_view ExportLayoutName(Json value);        // "strided"
+std::string_view ExportMemoryFormatName(Json value);  // "contiguous_format"
+std::string ExportDeviceText(Json device);            // "cuda:0", raw
 
 }  // namespace pthview
