@@ -89,8 +89,9 @@ Status WriteTensor(JsonWriter& json, const Model& model, const Tensor& tensor, I
         view.values->quantization != kNone && view.model->quantizations[view.values->quantization].per_channel;
     if (arguments.Flag("slice") && !per_channel && !StatisticsAreFar(*view.model, window.tensor, "0")) {
       if (auto statistics = ComputeStatistics(*view.model, window.tensor)) {
-        json.Key("slice_statistics");
-        WriteStatistics(json, *statistics);
+        json.Key("slice_statistics").BeginObject();
+        WriteFigures(json, *statistics);
+        json.EndObject();
       }
     }
   }
