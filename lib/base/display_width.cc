@@ -114,15 +114,17 @@ std::string WrapText(std::string_view text, size_t columns, size_t first, size_t
   if (columns == kNoWidthLimit) return std::string(text);
   std::string wrapped;
   size_t used = first;
+  size_t start = first;  // of the line: what stands there was not put there here
   for (size_t at = 0; at < text.size();) {
     const size_t blanks = std::min(text.find_first_not_of(' ', at), text.size()) - at;
     const size_t end = std::min(text.find(' ', at + blanks), text.size());
     const std::string_view word = text.substr(at + blanks, end - at - blanks);
     const size_t width = DisplayWidth(word);
-    if (used + blanks + width > columns && used > indent) {
+    if (used + blanks + width > columns && used > start) {
       wrapped += '\n';
       wrapped.append(indent, ' ');
       used = indent + width;
+      start = indent;
     } else {
       wrapped.append(blanks, ' ');
       used += blanks + width;

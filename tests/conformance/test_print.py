@@ -6,6 +6,7 @@ and count the parameters as `sum(p.numel() for p in model.parameters())` does. N
 loaded.
 """
 import argparse
+import importlib.util
 import inspect
 import json
 import os
@@ -203,18 +204,21 @@ class Kinds(nn.Module):
 
 
 def torchvision_models():
+    if importlib.util.find_spec("torchvision") is None:
+        return {}
     try:
         import torchvision
-    except (ImportError, RuntimeError):
+    except (ImportError, RuntimeError, AttributeError):
         # A build of torchvision for another build of torch lacks its operators; its models are Python all the same.
         for module in [m for m in sys.modules if m.startswith("torchvision")]:
             del sys.modules[module]
-        try:
-            library = torch.library.Library("torchvision", "DEF")
-            library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            import torchvision
-        except (ImportError, RuntimeError):
-            return {}
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        register = torch.library.register_fake
+        torch.library.register_fake = lambda op, *rest, **named: (
+            (lambda function: function) if str(op).startswith("torchvision::") else register(op, *rest, **named))
+        torchvision_models.library = library  # it lives as long as its operators
+        import torchvision  # noqa: F401
     from torchvision import models
     made = {}
     for name in models.list_models():

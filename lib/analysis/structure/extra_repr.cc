@@ -335,6 +335,18 @@ std::string ParametersRepr(const Model& model, const Module& module, bool list) 
   return text;
 }
 
+// torchvision/models/detection/transform.py: two lines.
+std::optional<std::string> TransformRepr(const Module& module) {
+  std::string values[4];
+  for (size_t i = 0; const char* name : {"image_mean", "image_std", "min_size", "max_size"}) {
+    const std::string* text = Find(module, name);
+    if (text == nullptr) return std::nullopt;
+    values[i++] = *text;
+  }
+  return fmt::format("  Normalize(mean={}, std={})\n  Resize(min_size={}, max_size={}, mode='bilinear')", values[0],
+                     values[1], values[2], values[3]);
+}
+
 std::optional<std::string_view> FormOf(const Module& module) {
   static const Forms torch_forms = FormsOf(kTorchRows);
   static const Forms torchvision_forms = FormsOf(kTorchvisionRows);
@@ -367,6 +379,9 @@ std::optional<std::string> ExtraRepr(const Model& model, const Module& module) {
   const std::string_view name = PrintedClass(module.class_name);
   if (IsTorchClass(module.class_name) && (name == "ParameterList" || name == "ParameterDict")) {
     return ParametersRepr(model, module, name == "ParameterList");
+  }
+  if (name == "GeneralizedRCNNTransform" && WithoutScript(module.class_name).starts_with("torchvision.")) {
+    return TransformRepr(module);
   }
   auto form = FormOf(module);
   if (!form) return std::nullopt;

@@ -38,7 +38,7 @@ TEST(FitText, MarksStayWithTheirLetters) {
   EXPECT_EQ(FitText("aaaaaaaaaae\u0301b", 3), "…e\u0301b");
 }
 
-TEST(FitText, RightToLeftNames) { EXPECT_EQ(FitText("שכבה.משקל", 6), "ש…שקל"); }
+TEST(FitText, RightToLeftNames) { EXPECT_EQ(FitText("שכבה.משקל", 6), "ש…משקל"); }
 
 TEST(FitText, InvalidBytesAreCharactersOfTheirOwn) {
   for (size_t columns = 0; columns < 8; ++columns) {
