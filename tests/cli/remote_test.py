@@ -46,12 +46,12 @@ class Metadata(Case):
                     self.assertEqual(far.returncode, 0, far.stderr)
                     if verb == "info":  # names the file, and says what was not fetched
                         shown = far.stdout.replace(WORLD.server.url(name), name)
-                        shown = re.sub(r"(?<=  findings  )info: The local headers of \d+ records were .*\n +", "", shown)
+                        shown = re.sub(r"(?<=  findings    )info: The local headers of \d+ records were .*\n +", "", shown)
                         self.assertEqual(shown, near.stdout)
                     else:
                         self.assertEqual(far.stdout, near.stdout)
                     self.assertEqual(far.stderr, near.stderr)
-                    self.assertIn({"list": "layers.63", "tree": "(63)", "info": "4.0 GiB"}[verb], far.stdout)
+                    self.assertIn({"list": "layers.63", "tree": "(0-63): 64 x", "info": "4.0 GiB"}[verb], far.stdout)
                     self.assertLess(WORLD.server.sent, 1 << 20)
                     self.assertLessEqual(len(WORLD.server.requests), 3)
 
@@ -167,7 +167,8 @@ class Values(Case):
         for options in ((), ("--json",)):
             WORLD.server.clear()
             out = self.ok("show", *options, "--slice", "0:1", name, "layers.3.weight")
-            self.assertNotIn("min", out)
+            self.assertIn("slice_statistics" if options else "of the slice: min", out, "of what was fetched all the same")
+            self.assertNotIn('"statistics"', out, "those of the whole tensor would fetch it")
             self.assertLess(WORLD.server.sent, 2 << 20)
 
     def test_hashes(self):

@@ -74,7 +74,7 @@ TEST(Arguments, ErrorsNameWhatIsWrongAndWhatWasMeant) {
       {"list", {"-z", "a"}, "unknown option '-z'", "pthview list --help"},
       {"tree", {"--hash", "a"}, "unknown option '--hash'", ""},
       {"list", {}, "something is missing: it takes FILE", "pthview list --help"},
-      {"list", {"a", "b"}, "too many operands", "pthview list --help"},
+      {"tree", {"a", "b", "c"}, "too many operands", "pthview tree --help"},
       {"plugins", {"a"}, "it takes none", "pthview plugins --help"},
       {"list", {"a", "--sort"}, "--sort takes a value: COLUMN", ""},
       {"convert", {"a", "-o"}, "--output takes a value: OUT", ""},
