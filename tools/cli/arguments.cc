@@ -156,7 +156,7 @@ std::string GeneralHelp() {
       "  pthview serve model.pth                    look at it in the browser\n"
       "  pthview convert model.pth -o model.onnx    take it elsewhere\n\n"
       "Verbs:\n";
-  for (const Verb& verb : Verbs()) text += fmt::format("  {:<10}{}\n", verb.name, verb.summary);
+  for (const Verb& verb : Verbs()) text += fmt::format("  {:<12}{}\n", verb.name, verb.summary);
   text += "\n`pthview FILE...` is `pthview info FILE...`.\n";
   text += "FILE is a path, an address (https://host/model.pth, http://...), or `-` for standard input.\n";
   text += "\nOptions:\n  --version   the version\n  --help      this text; `pthview VERB --help` for a verb\n";
