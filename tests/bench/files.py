@@ -6,6 +6,7 @@ import sys
 
 MAKER = pathlib.Path(__file__).resolve().parent.parent / "fixtures" / "make_large.py"
 FORMATS = MAKER.with_name("make_formats.py")
+EXPORTED = MAKER.with_name("make_exported.py")
 SAMPLE = MAKER.with_name("make_sample.py")
 
 FILES = {
@@ -54,6 +55,16 @@ class Cache:
             part.rename(folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name != "open.txt")
         return str(folder / (folder / "open.txt").read_text()), size
+
+    def exported(self, name, python):
+        """Path of the ResNet-50 that torch exports."""
+        path = self.folder / name
+        if not path.exists():
+            print(f"making {name}", file=sys.stderr)
+            part = self.folder / f".{name}"
+            subprocess.run([python, EXPORTED, part], check=True, stderr=subprocess.DEVNULL)
+            part.rename(path)
+        return str(path)
 
     def scratch(self, name):
         """Path of an output beside the inputs; what is there is removed."""

@@ -8,6 +8,7 @@ import argparse
 import collections
 import json
 import pathlib
+import re
 import tempfile
 import unittest
 import xml.etree.ElementTree
@@ -56,6 +57,12 @@ def names_of(argument):
     if kind == "as_string_to_argument":
         return [name for item in content.values() for name in names_of(item)]
     return []
+
+
+def symbol(text):
+    """A size's name out of SymPy's srepr; the tests' programs have no others."""
+    named = re.fullmatch(r"Symbol\('(\w+)'[^()]*\)", text)
+    return named[1] if named else text
 
 
 def operator(target):
@@ -165,7 +172,7 @@ class Graphs(unittest.TestCase):
                 meta = graph["tensor_values"].get(row["name"])
                 if meta:
                     sizes = [union(size)[1] if isinstance(size, dict) else size for size in meta["sizes"]]
-                    sizes = [size["expr_str"] if isinstance(size, dict) else size for size in sizes]
+                    sizes = [symbol(size["expr_str"]) if isinstance(size, dict) else size for size in sizes]
                     self.assertEqual(row["value_type"]["dims"], sizes)
 
     def check_picture(self, path):

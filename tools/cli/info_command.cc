@@ -10,6 +10,7 @@
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"
 #include "tools/cli/info_facts.h"
+#include "tools/cli/info_graphs.h"
 #include "tools/cli/info_text.h"
 #include "tools/cli/json_rows.h"
 #include "tools/cli/selection.h"
@@ -73,6 +74,8 @@ void WriteJson(JsonWriter& json, Output& out, const Model& model, const Narrowin
     out.MaybeFlush();
   }
   json.EndArray();
+  json.Key("graphs");
+  WriteGraphFacts(json, model);
   json.Key("findings");
   WriteFindings(json, model.findings);
   json.EndObject();

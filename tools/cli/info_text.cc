@@ -11,6 +11,7 @@
 #include "lib/base/display_width.h"
 #include "lib/base/text_hash.h"
 #include "tools/cli/info_facts.h"
+#include "tools/cli/info_graphs.h"
 #include "tools/cli/terminal.h"
 
 namespace pthview {
@@ -234,6 +235,11 @@ void PrintInfo(Output& out, const Model& model, const Narrowing& narrowing, cons
   PutParameters(lines, model, facts);
   PutValues(lines, model, narrowing, all);
   PutParts(lines, model, narrowing, facts);
+  std::string_view graph = "graph";
+  for (const std::string& line : GraphLines(model)) {
+    lines.Put(graph, line);
+    graph = "";
+  }
   if (!facts.dtypes.empty()) lines.Put("dtypes", Counts(facts.dtypes));
   if (!facts.devices.empty()) lines.Put("devices", Counts(facts.devices));
   if (facts.again > 0) {

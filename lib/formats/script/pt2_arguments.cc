@@ -7,9 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "lib/base/dtype.h"
 #include "lib/base/escape.h"
-#include "lib/formats/common/torch_enums.h"
 #include "lib/formats/script/pt2_schema.h"
+#include "lib/formats/script/size_expression.h"
 
 namespace pthview {
 namespace {
@@ -155,14 +156,14 @@ ValueType TensorTypeOf(Json meta) {
     if (number && *number >= 0) {
       dim.size = *number;
     } else {
-      dim.symbol = EscapeName(size["as_expr"]["expr_str"].Text());
+      dim.symbol = EscapeName(SizeExpression(size["as_expr"]["expr_str"].Text()));
     }
   }
   return type;
 }
 
 ValueType SymbolTypeOf(TypeKind kind, Json symbol) {
-  return {.kind = kind, .name = EscapeName(symbol["as_expr"]["expr_str"].Text())};
+  return {.kind = kind, .name = EscapeName(SizeExpression(symbol["as_expr"]["expr_str"].Text()))};
 }
 
 }  // namespace pthview
