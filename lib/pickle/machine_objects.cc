@@ -106,6 +106,31 @@ bool Machine::Build() {
   }
   extra.state = state;
   extra.has_state = true;
+  return options_.raw_after == nullptr || PassOverRaw(stack_.back());
+}
+
+bool Machine::PassOverRaw(Value object) {
+  if (Left() == 0) return CutShort(1);
+  const auto raw = options_.raw_after(tree_, object, {at_, Left()});
+  if (!raw) return true;
+  uint64_t length = raw->length;
+  const uint64_t begin = Position();
+  if (raw->skip > Left()) return CutShort(raw->skip - Left());
+  at_ += raw->skip;
+  if (raw->is_pickle) {
+    // Only to know where it ends: whoever wants to know what is in it reads it there.
+    const ReadOptions plain{.record = options_.record, .base = options_.base + Position()};
+    Machine inner({at_, Left()}, total_ - Position(), plain);
+    if (!inner.Run()) {
+      needed_ = inner.needed_ == 0 ? 0 : Position() + inner.needed_;
+      error_ = std::move(inner.error_);
+      return false;
+    }
+    length = inner.tree_.end;
+  }
+  if (length > Left()) return CutShort(length - Left());
+  options_.raw_blocks->push_back({object.index, begin, Position(), length, raw->is_pickle});
+  at_ += length;
   return true;
 }
 

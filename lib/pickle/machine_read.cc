@@ -43,6 +43,7 @@ Result<Tree> ReadFrom(const ByteSource& source, uint64_t offset, const ReadOptio
   uint64_t length = std::min(total, kFirstPiece);
   for (;;) {
     PTHVIEW_ASSIGN(std::vector<std::byte> bytes, source.Read(std::min(offset, source.size()), length));
+    if (options.raw_blocks != nullptr) options.raw_blocks->clear();
     Machine machine(bytes, total, options);
     Error error;
     if (!RunGuarded(machine, options, &error)) {

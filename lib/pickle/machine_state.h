@@ -71,6 +71,7 @@ class Machine {
   bool Obj();
   bool NewObjEx();
   bool Build();
+  bool PassOverRaw(Value object);
   bool Extension(int64_t code);
   bool ReadOnlyBuffer();
 

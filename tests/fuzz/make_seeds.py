@@ -147,12 +147,22 @@ def pytorch1():
     return out + struct.pack("<QQ", 2, last).ljust(64, b"\xef")
 
 
+def joblib():
+    """A pickle of joblib's: the elements of an array stand behind the BUILD that describes it."""
+    text = lambda word: b"X" + struct.pack("<I", len(word)) + word
+    wrapper = (b"cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(" + text(b"shape") + b"K\2\x85" + text(b"order") + text(b"C") +
+               text(b"dtype") + b"cnumpy\ndtype\n" + text(b"f4") + b"\x85R" + text(b"numpy_array_alignment_bytes") + b"K\x10ub")
+    return b"\x80\2}(" + text(b"w") + wrapper + b"\3\xff\xff\xff" + struct.pack("<2f", 1, 2) + text(b"n") + b"K\1u."
+
+
 def seeds():
     """{fuzzer: {name: bytes}}."""
     files, bad = formats(), hostile()
     rng = random.Random(1)
     script, lite, pt2 = (zip_records(files[kind]) for kind in ("torchscript", "lite", "pt2"))
     out = {fuzzer: files | bad | packed(files) for fuzzer in WHOLE_FILES}
+    for fuzzer in WHOLE_FILES:
+        out[fuzzer]["joblib"] = joblib()
     out["fuzz_unpack"] = unpacked()
     out["fuzz_zip"] = {name: data for name, data in (files | bad).items() if data.startswith(b"PK")}
     out["fuzz_tar"] = {name: data for name, data in (files | bad).items() if "tar" in name}

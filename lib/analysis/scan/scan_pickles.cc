@@ -128,6 +128,10 @@ bool ScanWalker::VisitPickles(const ScanTarget& target, uint64_t offset) {
     const size_t rows = scanner.rows().size();
     PickleExtent extent = scanner.Read(at);
     const bool first = at == offset;
+    if (first && VisitJoblib(target, at, std::span(scanner.rows()).subspan(rows))) {
+      Spend(share, scanner, false);
+      return true;
+    }
     const bool named =
         scanner.plausible() > before && (protocol || CallsAny(std::span(scanner.rows()).subspan(rows), extent));
     const bool few =

@@ -32,6 +32,7 @@ struct ScanTarget {
   bool named = false;   // its name says that it is a pickle
   bool loaded = false;  // torch.load reads it
   bool behind = false;  // of a file in which other objects stood before
+  bool pieces = false;  // a pickle without the arrays between its opcodes
 };
 
 enum class Packing : uint8_t {
@@ -74,6 +75,9 @@ class ScanWalker {
   // scan_pickles.cc
   bool VisitPickles(const ScanTarget& target, uint64_t offset);
   void SearchPickles(const ScanTarget& target);
+  // scan_joblib.cc: false when the pickle at `offset` has no arrays of joblib between its opcodes. `rows` are those of
+  // it as Python's own pickle would read it.
+  bool VisitJoblib(const ScanTarget& target, uint64_t offset, std::span<const CodeUse> rows);
   // The bytes of a literal as a target of their own; nullopt, and a finding says why, when they cannot be had.
   std::optional<ScanTarget> OpenLiteral(const ScanTarget& target, const ScanLiteral& literal);
   void VisitBehindLegacy(const ScanTarget& target, uint64_t offset);

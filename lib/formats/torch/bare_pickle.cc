@@ -9,6 +9,7 @@
 
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
+#include "lib/formats/torch/joblib_arrays.h"
 #include "lib/formats/torch/torch_file.h"
 #include "lib/formats/torch/torch_walk.h"
 #include "lib/model/path.h"
@@ -54,9 +55,14 @@ int Match(const OpenContext& context) {
   return CanBegin(head[0]) && IsPickleThroughout(*context.source) ? 5 : 0;
 }
 
-Result<TorchPickle> Load(const ByteSource& bytes, uint64_t at, int depth) {
+Result<TorchPickle> Load(const ByteSource& bytes, Index source, uint64_t at, int depth) {
   TorchPickle file;
-  PTHVIEW_ASSIGN(file.tree, pickle::ReadFrom(bytes, at, {.base = at}));
+  file.raw_source = source;
+  PTHVIEW_ASSIGN(file.tree, pickle::ReadFrom(
+                                bytes, at, {.base = at, .raw_after = JoblibElements, .raw_blocks = &file.raw_blocks}));
+  for (pickle::RawBlock& block : file.raw_blocks) block.offset += at;
+  std::sort(file.raw_blocks.begin(), file.raw_blocks.end(),
+            [](const auto& a, const auto& b) { return a.object < b.object; });
   file.meanings = MeaningsOf(file.tree);
   file.depth = depth;
   // Nobody but the program that wrote it knows what its persistent ids name.
@@ -64,21 +70,40 @@ Result<TorchPickle> Load(const ByteSource& bytes, uint64_t at, int depth) {
   return file;
 }
 
+// Arrays of objects are pickles of their own between the opcodes: each is listed by the byte at which it stands.
+void WalkObjectArrays(ModelBuilder& builder, Index source, const TorchPickle& file) {
+  for (const pickle::RawBlock& block : file.raw_blocks) {
+    if (!block.is_pickle) continue;
+    std::string path;
+    AppendTextKey(path, fmt::format("array of objects at byte {}", block.offset));
+    auto inner = Load(*builder.model().sources[source], source, block.offset, file.depth);
+    if (inner) {
+      WalkTorchPickle(*inner, MakeNestedReader(builder), builder, {.path = builder.arena().Copy(path)});
+    } else {
+      builder.Note(Severity::kError, "object-unreadable", path, inner.error().message);
+    }
+  }
+}
+
 Result<Model> Open(OpenContext context, const OpenOptions&) {
   ModelBuilder builder(std::move(context.findings));
   Index source = builder.AddSource(std::move(context.source));
   const ByteSource& bytes = *builder.model().sources[source];
   int protocol = context.head[0] == std::byte{0x80} ? static_cast<int>(context.head[1]) : 0;
-  PTHVIEW_ASSIGN(TorchPickle file, Load(bytes, 0, context.depth));
+  PTHVIEW_ASSIGN(TorchPickle file, Load(bytes, source, 0, context.depth));
   uint64_t end = file.tree.end;
-  auto next = end < bytes.size() ? Load(bytes, end, context.depth) : Result<TorchPickle>(tl::unexpected(Error{}));
+  auto next =
+      end < bytes.size() ? Load(bytes, source, end, context.depth) : Result<TorchPickle>(tl::unexpected(Error{}));
   const bool several = next.has_value();
   size_t unlisted = 0;
+  bool joblib = false;
   for (size_t count = 0;; ++count) {
     std::string path;
     if (several) AppendIndex(path, static_cast<int64_t>(count));
     unlisted += file.storages.size();
     WalkTorchPickle(file, MakeNestedReader(builder), builder, {.path = builder.arena().Copy(path)});
+    WalkObjectArrays(builder, source, file);
+    joblib = joblib || !file.raw_blocks.empty();
     if (!next) {
       if (several) NoteSeveralObjects(builder, count + 1, "pickle.dump");
       break;
@@ -86,7 +111,7 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
     file = std::move(*next);
     end += file.tree.end;
     const bool more = end < bytes.size() && count + 2 < kMostObjects;
-    next = more ? Load(bytes, end, context.depth) : Result<TorchPickle>(tl::unexpected(Error{}));
+    next = more ? Load(bytes, source, end, context.depth) : Result<TorchPickle>(tl::unexpected(Error{}));
   }
   if (unlisted > 0) {
     builder.Note(Severity::kWarning, "persistent-ids", "",
@@ -100,6 +125,7 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   builder.model().format_text =
       protocol == 0 ? "Python pickle, protocol 0 or 1" : fmt::format("Python pickle, protocol {}", protocol);
   if (several) builder.model().format_text += ", several in a row";
+  if (joblib) builder.model().format_text += ", with arrays of joblib";
   return std::move(builder).Finish();
 }
 

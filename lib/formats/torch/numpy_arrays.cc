@@ -68,6 +68,12 @@ std::string StringScalar(std::string_view code, bool big_endian, std::span<const
   return EscapeName(text);
 }
 
+// (numpy's _reconstruct, its arguments, the state that __setstate__ gets, attributes of a subclass)
+Args DillState(const Tree& tree, const Object& object) {
+  Args args = tree.Sequence(object.args);
+  return args.size() < 3 ? Args{} : tree.Sequence(args[2]);
+}
+
 void SwapBytes(std::vector<std::byte>& bytes, DType dtype) {
   size_t width = Info(dtype).item_size;
   if (Info(dtype).kind == DTypeClass::kComplex) width /= 2;
@@ -135,6 +141,12 @@ bool IsNumpyArray(const Tree& tree, const std::vector<GlobalMeaning>& meanings, 
       type = state[2];
       break;
     }
+    case kDillArray: {
+      Args state = DillState(tree, object);
+      if (state.size() != 5) return false;
+      type = state[2];
+      break;
+    }
     case kNumpyFromBuffer: {
       // (buffer, dtype, shape, order)
       Args args = tree.Sequence(object.args);
@@ -147,14 +159,24 @@ bool IsNumpyArray(const Tree& tree, const std::vector<GlobalMeaning>& meanings, 
   return DTypeOf(tree, meanings, type).dtype != DType::kUnknown;
 }
 
+std::optional<std::span<const Value>> ObjectArrayItems(const Tree& tree, const std::vector<GlobalMeaning>& meanings,
+                                                       const Object& object) {
+  const GlobalKind kind = KindOf(meanings, object.callable);
+  if (kind != kNumpyReconstruct && kind != kDillArray) return std::nullopt;
+  Args state = kind == kDillArray ? DillState(tree, object) : tree.StateItemsOf(object);
+  if (state.size() != 5 || !state[4].Is(Kind::kList) || tree.List(state[4]).empty()) return std::nullopt;
+  return tree.List(state[4]);
+}
+
 std::optional<Tensor> ReadNumpyArray(const Tree& tree, const std::vector<GlobalMeaning>& meanings,
                                      ModelBuilder& builder, const Object& object, std::string_view where) {
   Value shape_value;
   Value type;
   Value data;
   bool fortran = false;
-  if (KindOf(meanings, object.callable) == kNumpyReconstruct) {
-    Args state = tree.StateItemsOf(object);
+  const GlobalKind kind = KindOf(meanings, object.callable);
+  if (kind == kNumpyReconstruct || kind == kDillArray) {
+    Args state = kind == kDillArray ? DillState(tree, object) : tree.StateItemsOf(object);
     if (state.size() != 5) return std::nullopt;
     shape_value = state[1];
     type = state[2];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,11 @@ namespace pthview {
 
 // True for `_reconstruct(ndarray, (0,), b'b')` with a state, and for `_frombuffer(...)`.
 bool IsNumpyArray(const pickle::Tree& tree, const std::vector<GlobalMeaning>& meanings, pickle::Value value);
+
+// The elements of an array of objects, which numpy and dill pickle as a list; nullopt for other arrays, and empty ones.
+std::optional<std::span<const pickle::Value>> ObjectArrayItems(const pickle::Tree& tree,
+                                                               const std::vector<GlobalMeaning>& meanings,
+                                                               const pickle::Object& object);
 
 // The array as a tensor over bytes of its own; nullopt for dtypes that hold no numbers (objects, strings, records).
 std::optional<Tensor> ReadNumpyArray(const pickle::Tree& tree, const std::vector<GlobalMeaning>& meanings,

@@ -50,6 +50,8 @@ enum class GlobalKind : uint8_t {
   kNumpyReconstruct,
   kNumpyScalar,
   kNumpyFromBuffer,
+  kJoblibArray,  // joblib.numpy_pickle.NumpyArrayWrapper, whose elements follow its BUILD
+  kDillArray,    // dill._dill._create_array(function, arguments, state, attributes)
   kNumpyDType,
   kNumpyArrayClass,
   // Python containers and scalars

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lib/formats/common/pickled_ints.h"
+#include "lib/formats/torch/joblib_arrays.h"
 #include "lib/formats/torch/numpy_arrays.h"
 
 namespace pthview {
@@ -75,7 +76,9 @@ bool TensorReader::IsTensor(Value value) const {
     case kStorageClass: return true;
     case kShardedTensor: return tree_.StateOf(object) != nullptr;
     case kNumpyReconstruct:
+    case kDillArray:
     case kNumpyFromBuffer: return IsNumpyArray(tree_, file_.meanings, value);
+    case kJoblibArray: return IsJoblibArray(file_, object);
     default: return false;
   }
 }
@@ -131,7 +134,9 @@ std::optional<Tensor> TensorReader::ReadObject(const Object& object, int depth) 
     case kUninitialized: return ReadOldForm(meaning, object, depth);
     case kShardedTensor: return ReadOldShardedTensor(object, depth);
     case kNumpyReconstruct:
+    case kDillArray:
     case kNumpyFromBuffer: return ReadNumpyArray(tree_, file_.meanings, builder_, object, where_);
+    case kJoblibArray: return ReadJoblibArray(file_, builder_, object, where_);
     case kStorageClass:
       if (args.size() == 1 && args[0].Is(Kind::kList)) return FromPythonList(meaning.dtype, args[0]);
       return std::nullopt;

@@ -15,6 +15,7 @@
 #include "lib/formats/torch/torch_globals.h"
 #include "lib/formats/torch/torch_storages.h"
 #include "lib/model/builder.h"
+#include "lib/pickle/machine.h"
 #include "lib/pickle/value.h"
 
 namespace pthview {
@@ -35,6 +36,9 @@ struct TorchPickle {
   std::vector<StorageRow> storages;     // by persistent id index
   std::vector<TensorRow> tensors;       // by persistent id index; empty unless the file is a tar
   int depth = 0;                        // nesting of files inside pickles (_load_from_bytes)
+  // Elements of arrays between the opcodes (joblib_arrays.h), by object; offsets are those of the source.
+  std::vector<pickle::RawBlock> raw_blocks;
+  Index raw_source = kNone;
 };
 
 // How many bytes a pickle of `size` bytes may have copied out of it: a number takes two bytes in a list, eight as a
@@ -146,7 +150,7 @@ class TensorReader {
     uint64_t count = 0;
   };
   std::vector<Holders> holders_;
-  int inside_ = 0;           // tensors around the one that is being read
+  int inside_ = 0;          // tensors around the one that is being read
   Allowance state_budget_;  // for the attributes of tensors, which may be shared by reference
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string>
 
+#include "lib/formats/torch/numpy_arrays.h"
 #include "lib/formats/torch/torch_walk_internal.h"
 #include "lib/pickle/print.h"
 
@@ -110,6 +111,10 @@ void TorchWalk::DescribeObject(Value value, WalkRole role, std::string_view key,
     frame->module = AddModule(type, {}, key, place);
     if (attributes) frame->Add(WalkRole::kEntries, *attributes);
     if (!attributes && state_items) frame->Add(WalkRole::kEntries, *state_items);
+    return;
+  }
+  if (auto items = ObjectArrayItems(tree_, file_.meanings, object)) {  // an array of objects is a list of them
+    frame->Add(WalkRole::kEntries, *items);
     return;
   }
   AddPlainRow(PlainKind::kObject, pickle::Print(tree_, value, 400), type.Full(), role, key, place);

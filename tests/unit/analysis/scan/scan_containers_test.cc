@@ -113,13 +113,38 @@ TEST(ScanContainers, FoldersOfAnArchiveHideNothing) {
 
 TEST(ScanContainers, LegacyObjectsBehindTheFirstAreLookedAt) {
   namespace code = assembler;
-  const std::string good = code::LegacyFile(code::Named({{"w", code::Row("FloatStorage", "0", 1)}}),
-                                            {code::Values<float>("0", {1})});
+  const std::string good =
+      code::LegacyFile(code::Named({{"w", code::Row("FloatStorage", "0", 1)}}), {code::Values<float>("0", {1})});
   const std::string evil = code::LegacyFile(code::Reduce(code::Global("os", "system"), {code::Text("true")}));
   const ScanReport honest = Report(good + good + good);
   EXPECT_EQ(VerdictOf(honest), ScanVerdict::kData);
   EXPECT_EQ(honest.pickles, 15u);
   EXPECT_EQ(VerdictOf(Report(good + good + evil)), ScanVerdict::kDangerous);
+}
+
+// joblib passes over what pickle.load takes for opcodes: what either of them would run is told.
+TEST(ScanContainers, FilesOfJoblibAreReadAsJoblibAndAsPickleReadThem) {
+  namespace code = assembler;
+  const auto wrapper = [](std::string_view type, int64_t count) {
+    return code::Build(code::NewObject(code::Global("joblib.numpy_pickle", "NumpyArrayWrapper")),
+                       code::Named({{"shape", code::Ints({count})},
+                                    {"order", code::Text("C")},
+                                    {"dtype", code::Reduce(code::Global("numpy", "dtype"), {code::Text(type)})},
+                                    {"numpy_array_alignment_bytes", code::None()}}));
+  };
+  const std::string elements(64, '\xEE');  // no opcode
+  const ScanReport honest =
+      Report(code::Pickle(code::Named({{"w", wrapper("u1", 64) + elements}, {"n", code::Int(1)}})));
+  EXPECT_EQ(honest.unread, 0u);
+  EXPECT_EQ(honest.Count(Judgement::kDangerous), 0u);
+  const code::Code evil = code::Reduce(code::Global("os", "system"), {code::Text("true")});
+  EXPECT_EQ(VerdictOf(Report(code::Pickle(code::Named({{"w", wrapper("u1", 64) + elements}, {"n", evil}})))),
+            ScanVerdict::kDangerous);
+  const auto size = static_cast<int64_t>(evil.size());
+  EXPECT_EQ(VerdictOf(Report(code::Pickle(code::Named({{"w", wrapper("u1", size) + evil}, {"n", code::Int(1)}})))),
+            ScanVerdict::kDangerous);
+  EXPECT_EQ(VerdictOf(Report(code::Pickle(code::Named({{"w", wrapper("O8", 1) + code::Pickle(evil)}})))),
+            ScanVerdict::kDangerous);
 }
 
 }  // namespace
