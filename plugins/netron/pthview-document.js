@@ -47,11 +47,11 @@ export class Document {
         this._graphs = new Map();
         this._methods = []; // further graphs of a part: methods besides forward
         list(graphs).filter((data) => data && data.root).forEach((data) => {
-            const part = parts[data.part];
-            if (part && !this._graphs.has(part.root)) {
+            const part = parts[data.part] || { root: -1 };
+            if (part.root >= 0 && !this._graphs.has(part.root)) {
                 this._graphs.set(part.root, new FlowGraph(data, this.tree, part.root, this.simplified));
-            } else if (part) {
-                this._methods.push([data, part]);
+            } else {
+                this._methods.push([data, part]); // also the graph of a file without modules
             }
         });
         this._bodies = list(graphs);

@@ -137,7 +137,7 @@ export class Overlay {
                 if (current()) {
                     this._changes = { rows, only };
                     this._values = this._gather((index) => rows.get(index), (rows) => {
-                        const known = rows.filter(({ verdict }) => verdict === 'equal' || verdict === 'differs');
+                        const known = rows.filter(({ verdict }) => ['equal', 'close', 'differs'].includes(verdict));
                         return known.length > 0 ? Math.max(...known.map(({ relative }) => Number.isFinite(relative) ? relative : 1)) : undefined;
                     });
                     this.paint();

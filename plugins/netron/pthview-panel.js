@@ -3,7 +3,7 @@
 import { filterTiles, heatmap } from './pthview-picture.js';
 import { grid } from './pthview-grid.js';
 import { histogram } from './pthview-histogram.js';
-import { make } from './pthview-page.js';
+import { json, make } from './pthview-page.js';
 import { series } from './pthview-series.js';
 import { list, text } from './pthview-text.js';
 import { Matrix } from './pthview-window.js';
@@ -29,8 +29,14 @@ const partText = (part) => {
 const STATISTICS = [
     ['min', 'min'], ['max', 'max'], ['mean', 'mean'], ['std', 'std'], ['sparsity', 'sparsity'], ['abs_max', 'abs max'], ['l1', 'L1'],
     ['l2', 'L2'], ['skewness', 'skewness'], ['kurtosis', 'kurtosis'], ['zeros', 'zeros'], ['near_zeros', 'near zeros'],
-    ['negative', 'negative'], ['nans', 'NaN'], ['infinities', 'infinite'], ['distinct', 'distinct values']
+    ['negatives', 'negative'], ['nans', 'NaN'], ['infinities', 'infinite'], ['distinct', 'distinct values']
 ];
+
+// What the optimizer's state tells of a weight: key, name, meaning.
+const UPDATE = [['gradient', 'gradient', 'root mean square of the gradient'],
+    ['noise', 'agreement', '1 where gradients agree from step to step, near 0 where they cancel'],
+    ['update', 'update', 'root mean square of the next step, with the learning rate where that is recorded'],
+    ['ratio', 'update / weight', 'about 1e-3 is usual'], ['learning_rate', 'learning rate', '']];
 
 // `netron` is what view.js exports.
 export const installPanel = (netron) => {
@@ -85,6 +91,7 @@ export const installPanel = (netron) => {
             if (reply.statistics && !scalar) {
                 this._statistics(reply.statistics);
             }
+            this._health(scalar);
             if (reply.histogram && list(reply.histogram.counts).some((count) => count > 0)) {
                 this.addSection('Histogram');
                 this.element.append(...histogram(reply.histogram));
@@ -113,9 +120,39 @@ export const installPanel = (netron) => {
                     `${(100 * statistics[key]).toFixed(1)}%` : statistic(statistics[key]);
                 const cell = make('div', 'pthview-statistic', make('small', '', label), make('code', '', value));
                 cell.dataset.name = key;
+                const place = statistics[`${key}_at`];
+                if (Number.isInteger(place)) {
+                    cell.title = `the first one stands at [${new Matrix('', 0, this._tensor.shape, this._tensor.shape.length).label(place, 0)[0]}]`;
+                }
                 return cell;
             });
             this.element.append(make('div', 'pthview-statistics', ...cells));
+        }
+
+        // Warnings, and how far the optimizer moves the weight: asked for beside all else, shown where there is something.
+        _health(scalar) {
+            if (scalar || !this._tensor.saved) {
+                return;
+            }
+            const place = make('div');
+            this.element.append(place);
+            json(`api/v1/files/${encodeURIComponent(this._tensor.file)}/health/${this._tensor.index}`).then(({ warnings, update }) => {
+                const rows = list(warnings).map(({ code, why, meaning }) => make('div', 'pthview-finding pthview-warning',
+                    make('b', '', text(why)), make('div', '', text(meaning)), make('small', '', text(code))));
+                if (rows.length > 0) {
+                    place.append(make('div', 'sidebar-section', 'Warnings'), ...rows);
+                }
+                const figures = UPDATE.filter(([key]) => update && typeof update[key] === 'number');
+                if (figures.length > 0) {
+                    place.append(make('div', 'sidebar-section', `Optimizer: ${update.kind}`), make('div', 'pthview-statistics',
+                        ...figures.map(([key, label, says]) => {
+                            const cell = make('div', 'pthview-statistic', make('small', '', label), make('code', '', statistic(update[key])));
+                            cell.title = says;
+                            cell.dataset.name = key;
+                            return cell;
+                        })));
+                }
+            }).catch(() => {}); // the panel says already what cannot be read
         }
 
         _pictures() {
@@ -141,7 +178,7 @@ export const installPanel = (netron) => {
             if (change) {
                 this.addSection('Compared');
                 this.addProperty('verdict', { only_a: 'only in this file', shape: 'another shape there', unread: 'cannot be compared' }[change.verdict] || change.verdict);
-                if (change.verdict === 'differs') {
+                if (change.verdict === 'differs' || change.verdict === 'close') {
                     this.addProperty('largest', String(change.max), 'code');
                     this.addProperty('relative L2', String(change.relative), 'code');
                 }

@@ -111,7 +111,7 @@ export class TensorTable {
             name: 'change', text: (t, i) => changeText(changes.rows.get(i)),
             key: (t, i) => {
                 const change = changes.rows.get(i) || {};
-                return change.verdict === 'equal' ? -1 : change.verdict === 'differs' ? change.relative : 1e308;
+                return change.verdict === 'equal' ? -1 : change.verdict === 'differs' || change.verdict === 'close' ? change.relative : 1e308;
             },
             number: true
         }] : [])];

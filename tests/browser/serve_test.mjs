@@ -118,6 +118,9 @@ served('a layer and its weight: names, statistics, histogram, pictures, values',
     assert.equal(await statistic(page, 'mean'), '6.6875');
     assert.match(await statistic(page, 'std'), /^3\.(8969|915)/); // of the population or of a sample
     assert.equal(await statistic(page, 'sparsity'), '0.9%'); // one zero of 108
+    assert.equal(await statistic(page, 'abs_max'), '13.375');
+    assert.match(await statistic(page, 'kurtosis'), /^-1\.2/); // evenly spread
+    assert.match(await page.locator('.pthview-statistic[data-name="max"]').getAttribute('title'), /\[3, 2, 2, 2\]/);
     assert.deepEqual((await cells(page)).slice(0, 4), ['0', '0.125', '0.25', '0.375']);
     assert.equal(await page.locator('.pthview-tile').count(), 4);
     await page.waitForFunction(() => (document.querySelector('.pthview-heatmap') || document).parentElement?.dataset.region === '0 4 0 27');
@@ -599,6 +602,8 @@ served('names that are markup stay text; NaN, infinity and bfloat16 show as numb
     assert.equal(await page.locator('img').count(), 0);
     await openTensor(page, 'odd.weight');
     assert.deepEqual(await cells(page), ['nan', 'inf', '-inf', '-1.5']);
+    // What is wrong with it is said, and what that may mean.
+    assert.match(await page.locator('#sidebar .pthview-warning').first().innerText(), /NaN[\s\S]*nan$/i);
     await openTensor(page, 'odd.half');
     await page.waitForFunction(() => /nan/.test(document.querySelector('.pthview-grid').textContent));
     assert.deepEqual(await cells(page), ['1', '-2.5', 'nan', '0']);

@@ -13,6 +13,7 @@
 #include "lib/analysis/statistics/dense_copy.h"
 #include "lib/model/npy.h"
 #include "tools/server/figures_json.h"
+#include "tools/server/health_json.h"
 #include "tools/server/heatmap.h"
 #include "tools/server/search.h"
 #include "tools/server/tensor_json.h"
@@ -198,6 +199,7 @@ Reply Api::GetFile(std::string_view id, std::span<const std::string_view> rest, 
   if (rest[0] == "heatmap") {
     return ReadWeights(&heavy_, model, [&] { return HeatmapJson(model, *index, RegionOf(query)); });
   }
+  if (rest[0] == "health") return ReadWeights(&heavy_, model, [&] { return HealthJson(model, *index); });
   if (rest[0] == "window") {
     return ReadWeights(&heavy_, model, [&] { return WindowJson(model, *index, WindowOf(query)); });
   }

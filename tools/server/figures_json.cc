@@ -1,22 +1,15 @@
 #include "tools/server/figures_json.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <limits>
-#include <unordered_map>
 #include <vector>
 
+#include "lib/analysis/compare/difference.h"
+#include "lib/analysis/compare/match.h"
 #include "lib/analysis/statistics/statistics.h"
-#include "lib/base/element.h"
 #include "lib/base/json.h"
-#include "lib/base/text_hash.h"
-#include "lib/model/tensor_data.h"
 
 namespace pthview::server {
 namespace {
-
-constexpr int64_t kPieceElements = int64_t{1} << 20;
 
 bool FileFailed(const Error& error) {
   return error.code == ErrorCode::kChanged || error.code == ErrorCode::kTruncated || error.code == ErrorCode::kIo;
@@ -40,62 +33,10 @@ void WriteNext(JsonWriter& json, size_t at, size_t end) {
   json.Key("next").Int(at < end ? static_cast<int64_t>(at) : -1);
 }
 
-// What two tensors of one shape differ by.
-struct Gap {
-  double max = 0;
-  double squares = 0;    // of a - b
-  double squares_a = 0;  // of a
-  bool equal = true;
-
-  double relative() const {
-    if (squares == 0) return 0;
-    return squares_a > 0 ? std::sqrt(squares / squares_a) : std::numeric_limits<double>::infinity();
-  }
-};
-
-bool Comparable(const Tensor& tensor) {
-  return tensor.layout == Layout::kDense && tensor.data == DataState::kPresent && tensor.quantization == kNone &&
-         Info(tensor.dtype).kind != DTypeClass::kNone && tensor.dtype != DType::kFloat4E2M1FNx2;
-}
-
-void AddPiece(Gap& gap, std::span<const double> a, std::span<const double> b) {
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i]))) {
-      if (std::isfinite(a[i])) gap.squares_a += a[i] * a[i];
-      continue;
-    }
-    gap.equal = false;
-    double difference = std::abs(a[i] - b[i]);
-    if (!std::isfinite(difference)) continue;
-    gap.max = std::max(gap.max, difference);
-    gap.squares += difference * difference;
-    gap.squares_a += a[i] * a[i];
-  }
-}
-
-Result<Gap> CompareValues(const Model& model_a, const Tensor& a, const Model& model_b, const Tensor& b) {
-  Gap gap;
-  std::vector<double> decoded_a;
-  std::vector<double> decoded_b;
-  for (int64_t first = 0; first < a.numel; first += kPieceElements) {
-    int64_t count = std::min(kPieceElements, a.numel - first);
-    PTHVIEW_ASSIGN(std::vector<std::byte> bytes_a, ReadElements(model_a, a, first, count));
-    PTHVIEW_ASSIGN(std::vector<std::byte> bytes_b, ReadElements(model_b, b, first, count));
-    decoded_a.resize(static_cast<size_t>(count));
-    decoded_b.resize(static_cast<size_t>(count));
-    DecodeToDouble(BlockDType(a.dtype), bytes_a.data(), decoded_a.size(), decoded_a.data());
-    DecodeToDouble(BlockDType(b.dtype), bytes_b.data(), decoded_b.size(), decoded_b.data());
-    AddPiece(gap, decoded_a, decoded_b);
-  }
-  return gap;
-}
-
-using Names = std::unordered_map<std::string_view, size_t, TextHash>;
-
-Names NamesOf(const Model& model) {
-  Names names;
-  for (size_t i = 0; i < model.tensors.size(); ++i) names.try_emplace(model.tensors[i].name, i);
-  return names;
+std::vector<Index> AllTensors(const Model& model) {
+  std::vector<Index> all(model.tensors.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<Index>(i);
+  return all;
 }
 
 }  // namespace
@@ -114,8 +55,7 @@ Result<std::string> FiguresJson(const Model& model, uint64_t first) {
     Result<Statistics> s = ComputeStatistics(model, tensor);
     if (!s && FileFailed(s.error())) return std::move(s).error();
     if (!s) continue;
-    double l2 = std::sqrt(static_cast<double>(s->finite) * (s->mean * s->mean + s->std * s->std));
-    json.BeginArray().Uint(at).Int(s->count).Double(s->min).Double(s->max).Double(s->mean).Double(s->std).Double(l2);
+    json.BeginArray().Uint(at).Int(s->count).Double(s->min).Double(s->max).Double(s->mean).Double(s->std).Double(s->l2);
     json.Int(s->zeros).Int(s->nans + s->infinities).EndArray();
   }
   json.EndArray();
@@ -125,7 +65,11 @@ Result<std::string> FiguresJson(const Model& model, uint64_t first) {
 }
 
 Result<std::string> CompareJson(const Model& a, const Model& b, uint64_t first) {
-  Names names = NamesOf(b);
+  std::vector<Index> all_a = AllTensors(a);
+  std::vector<Index> all_b = AllTensors(b);
+  PTHVIEW_ASSIGN(Matching matching, MatchTensors(a, all_a, b, all_b, {.by_content = false}));
+  std::vector<Index> partner(a.tensors.size(), kNone);
+  for (const Match& match : matching.matches) partner[match.a] = match.b;
   std::string text;
   JsonWriter json(&text);
   json.BeginObject().Key("rows").BeginArray();
@@ -133,41 +77,35 @@ Result<std::string> CompareJson(const Model& a, const Model& b, uint64_t first) 
   size_t at = static_cast<size_t>(std::min<uint64_t>(first, a.tensors.size()));
   for (; at < a.tensors.size() && !stretch.full(); ++at) {
     const Tensor& tensor = a.tensors[at];
-    auto found = names.find(tensor.name);
     json.BeginArray().Uint(at);
-    auto row = [&](int64_t other, std::string_view verdict, double max, double relative) {
-      json.Int(other).String(verdict).Double(max).Double(relative).EndArray();
+    auto row = [&](Index other, std::string_view verdict, double max, double relative) {
+      json.Int(other == kNone ? -1 : static_cast<int64_t>(other)).String(verdict).Double(max).Double(relative);
+      json.EndArray();
     };
-    if (found == names.end()) {
-      row(-1, "only_a", 0, 0);
+    if (partner[at] == kNone) {
+      row(kNone, "only_a", 0, 0);
       continue;
     }
-    const Tensor& other = b.tensors[found->second];
-    auto index = static_cast<int64_t>(found->second);
+    const Tensor& other = b.tensors[partner[at]];
     if (!std::ranges::equal(tensor.shape, other.shape)) {
-      row(index, "shape", 0, 0);
-      continue;
-    }
-    if (!Comparable(tensor) || !Comparable(other)) {
-      row(index, "unread", 0, 0);
+      row(partner[at], "shape", 0, 0);
       continue;
     }
     stretch.Add(tensor);
-    Result<Gap> gap = CompareValues(a, tensor, b, other);
-    if (!gap && FileFailed(gap.error())) return std::move(gap).error();
-    if (!gap) {
-      row(index, "unread", 0, 0);
+    Result<Difference> difference = Compare(a, tensor, b, other);
+    if (!difference && FileFailed(difference.error())) return std::move(difference).error();
+    if (!difference || difference->verdict == Verdict::kIncomparable) {
+      row(partner[at], "unread", 0, 0);
+    } else if (difference->verdict == Verdict::kEqual) {
+      row(partner[at], "equal", 0, 0);
     } else {
-      row(index, gap->equal ? "equal" : "differs", gap->max, gap->relative());
+      row(partner[at], VerdictName(difference->verdict), difference->max, difference->relative);
     }
   }
   json.EndArray();
   json.Key("only_b").BeginArray();
   if (first == 0) {
-    Names known = NamesOf(a);
-    for (size_t i = 0; i < b.tensors.size(); ++i) {
-      if (!known.contains(b.tensors[i].name)) json.Uint(i);
-    }
+    for (Index index : matching.only_b) json.Uint(index);
   }
   json.EndArray();
   WriteNext(json, at, a.tensors.size());

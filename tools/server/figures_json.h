@@ -19,9 +19,9 @@ inline constexpr size_t kStretchTensors = 2000;
 Result<std::string> FiguresJson(const Model& model, uint64_t first);
 
 // `{"rows": [[index, index in b, verdict, max, relative], ...], "only_b": [...], "next"}`: the tensors of a from
-// `first` on beside those of b of the same name. `verdict` is "equal", "differs" (`max` is the largest |a - b|,
-// `relative` the L2 norm of a - b over that of a), "shape", "unread" (one of the two has no values to compare) or
-// "only_a" (index in b: -1). `only_b` comes with the first stretch.
+// `first` on beside those of b that MatchTensors finds by name. `verdict` is "equal", "close", "differs" (`max` is the
+// largest |a - b|, `relative` the L2 norm of a - b over the larger of the two norms), "shape", "unread" (one of the two
+// has no values to compare) or "only_a" (index in b: -1). `only_b` comes with the first stretch.
 Result<std::string> CompareJson(const Model& a, const Model& b, uint64_t first);
 
 // The tensor of that name, `{"index"}`; -1 for none.

@@ -167,7 +167,8 @@ Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_v
       PTHVIEW_ASSIGN(values, Tolerate(ValuesJson(from, dense, count), &error));
       PTHVIEW_ASSIGN(statistics, Tolerate(ComputeStatistics(from, dense), &error));
       if (statistics && statistics->finite > 0) {
-        PTHVIEW_ASSIGN(histogram, Tolerate(ComputeHistogram(from, dense, *statistics, {.bins = kHistogramBins}), &error));
+        PTHVIEW_ASSIGN(histogram,
+                       Tolerate(ComputeHistogram(from, dense, *statistics, {.bins = kHistogramBins}), &error));
       }
     }
   } else {
