@@ -7,7 +7,7 @@
 // is opened.
 
 import { graphs } from './pthview-files.js';
-import { Document } from './pthview-document.js';
+import { GraphDocument } from './pthview-scopes.js';
 import { argument } from './pthview-node.js';
 import { figure, list, text } from './pthview-text.js';
 
@@ -16,7 +16,7 @@ const SIGNATURE = 'pthview/1';
 class Model {
 
     constructor(data) {
-        const document = new Document(data);
+        const document = new GraphDocument(data);
         const valid = /^[a-zA-Z][a-zA-Z0-9-.]*( [a-zA-Z][a-zA-Z0-9-.]*)*( v\d+(\.\d+)*)?$/;
         this.format = valid.test(text(data.format)) ? data.format : 'PyTorch';
         this.producer = text(data.producer).replace(/[^\x20-\x7E]/g, '?');

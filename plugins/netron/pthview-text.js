@@ -36,6 +36,3 @@ export const local = (path, parent) => {
     }
     return rest.startsWith('[') ? rest : path;
 };
-
-// Netron draws what stands after the last dot; a name that has dots of its own gets look-alikes.
-export const undotted = (name) => name.split('.').join('\u2024');
