@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "lib/analysis/names/plain_order.h"
+#include "lib/analysis/summary/what_it_is.h"
 #include "lib/base/json.h"
 #include "lib/model/tied.h"
 
@@ -56,6 +57,7 @@ class Document {
     json_.Key("name").String(facts.name);
     json_.Key("format").String(NetronFormat(model_.format));
     json_.Key("format_text").String(model_.format_text);
+    json_.Key("summary").String(WhatItIs(model_));
     json_.Key("producer").String(model_.producer);
     json_.Key("version").Uint(facts.version);
     WriteMetadata();
