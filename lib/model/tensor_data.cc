@@ -12,7 +12,7 @@
 namespace pthview {
 namespace {
 
-constexpr int64_t kBlockBytes = 1 << 18;  // of a contiguous tensor: stays in the second-level cache until it is used
+constexpr int64_t kBlockBytes = 1 << 20;  // of a contiguous tensor
 constexpr int64_t kBoxBytes = 16 << 20;   // of a gathered one: fewer, longer runs of its storage
 constexpr int64_t kSpanBytes = 32 << 20;  // of storage that is held to gather from
 constexpr size_t kElementsLimit = 64 << 20;

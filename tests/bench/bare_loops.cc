@@ -1,6 +1,6 @@
 // What the machine can do: loops with nothing around them, for the figures of statistics to stand beside.
 //
-//   bare_loops moments f32|bf16 FILE OFFSET BYTES     sums of powers, minimum, maximum, zeros
+//   bare_loops moments f32|bf16 FILE OFFSET BYTES     sums of four powers, minimum, maximum, zeros
 //   bare_loops memcmp FILE OFFSET BYTES FILE OFFSET   equal or not
 //   bare_loops read FILE OFFSET BYTES                 nothing but the reading
 //
@@ -26,25 +26,29 @@ constexpr uint64_t kPiece = 1 << 24;
 constexpr size_t kBuffer = 1 << 18;
 
 struct Sums {
-  double sum = 0, squares = 0;
+  double sum = 0, squares = 0, cubes = 0, fourths = 0;
   float min = 1e38F, max = -1e38F;
   int64_t zeros = 0;
 };
 
 void AddFloats(const float* x, size_t count, Sums* sums) {
-  double sum = 0, squares = 0;
+  double sum = 0, squares = 0, cubes = 0, fourths = 0;
   float low = sums->min, high = sums->max;
   int64_t zeros = 0;
   for (size_t i = 0; i < count; ++i) {
     double v = x[i];
     sum += v;
     squares += v * v;
+    cubes += v * v * v;
+    fourths += v * v * v * v;
     low = std::min(low, x[i]);
     high = std::max(high, x[i]);
     zeros += x[i] == 0;
   }
   sums->sum += sum;
   sums->squares += squares;
+  sums->cubes += cubes;
+  sums->fourths += fourths;
   sums->min = low;
   sums->max = high;
   sums->zeros += zeros;
@@ -114,7 +118,7 @@ int main(int count, char** words) {
         AddFloats(reinterpret_cast<const float*>(left.data()), n / 4, &sums);
       }
     }
-    total += sums.zeros + (sums.sum + sums.squares + sums.min + sums.max > 0) + equal;
+    total += sums.zeros + (sums.sum + sums.squares + sums.cubes + sums.fourths + sums.min + sums.max > 0) + equal;
   });
   std::printf("%lld\n", static_cast<long long>(total.load()));
   return 0;

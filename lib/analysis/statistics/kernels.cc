@@ -26,7 +26,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr hn::ScalableTag<double> kD;
 using VD = hn::Vec<decltype(kD)>;
-constexpr size_t kGroup = 4;  // vectors between two looks at whether a value lay in the band
+constexpr size_t kGroup = 4;  // vectors between two looks at whether a value lay near zero
 
 // How vectors of T are looked at as vectors of doubles: one for double, two for float.
 template <typename T>
@@ -56,7 +56,6 @@ struct Halves<float> {
 template <typename T>
 void AddScalar(T raw, double shift, const NearBand& band, BlockSums* sums) {
   auto value = static_cast<double>(raw);
-  if (!std::isfinite(value)) sums->finite = false;
   double d = value - shift;
   double squared = d * d;
   sums->sum1 += d;
@@ -80,67 +79,90 @@ T LimitAs(double limit) {
   return static_cast<double>(rounded) < limit ? std::nextafter(rounded, std::numeric_limits<T>::infinity()) : rounded;
 }
 
-// Two sets of sums, so that additions need not wait for each other.
+// Zeros, near zeros and candidates of a few vectors: looked for only where there are any.
+template <typename T>
+HWY_ATTR void LookNear(const T* HWY_RESTRICT values, size_t count, const NearBand& band, BlockSums* sums) {
+  const hn::ScalableTag<T> tag;
+  const size_t lanes = hn::Lanes(tag);
+  const auto zero = hn::Zero(tag);
+  const auto sure = hn::Set(tag, LimitAs<T>(band.sure));
+  const auto perhaps = hn::Set(tag, LimitAs<T>(band.perhaps));
+  for (size_t i = 0; i + lanes <= count; i += lanes) {
+    const auto v = hn::LoadU(tag, values + i);
+    const auto magnitude = hn::Abs(v);
+    const auto below = hn::Lt(magnitude, sure);
+    sums->zeros += static_cast<int64_t>(hn::CountTrue(tag, hn::Eq(v, zero)));
+    sums->near += static_cast<int64_t>(hn::CountTrue(tag, below));
+    if (hn::AllFalse(tag, hn::AndNot(below, hn::Lt(magnitude, perhaps)))) continue;
+    for (size_t k = i; k < i + lanes; ++k) {
+      double absolute = std::abs(static_cast<double>(values[k]));
+      if (absolute >= band.sure && absolute < band.perhaps) band.candidates[sums->candidates++] = absolute;
+    }
+  }
+}
+
+// All sums live in registers: what is rare (values near zero) is looked at apart, and what is not finite shows in the
+// sum of magnitudes. That one is added up in T within a group of vectors: for floats within 2^-22 of its value.
 template <typename T>
 HWY_ATTR BlockSums Sum(const T* HWY_RESTRICT values, size_t count, double shift, const NearBand& band) {
   const hn::ScalableTag<T> tag;
   const hn::RebindToSigned<decltype(tag)> whole;
+  const hn::Rebind<T, decltype(kD)> part;
   constexpr size_t kParts = Halves<T>::kCount;
   const size_t lanes = hn::Lanes(tag);
+  const size_t wide = hn::Lanes(kD);
   BlockSums sums{.min = static_cast<double>(values[0]), .max = static_cast<double>(values[0])};
   size_t i = 0;
   if (count >= lanes) {
     const auto zero = hn::Zero(tag);
-    const auto sure = hn::Set(tag, LimitAs<T>(band.sure));
-    const auto perhaps = hn::Set(tag, LimitAs<T>(band.perhaps));
+    // Zeros count as near whatever the band is.
+    const auto perhaps =
+        hn::Set(tag, std::max(LimitAs<T>(std::max(band.sure, band.perhaps)), std::numeric_limits<T>::denorm_min()));
     const VD center = hn::Set(kD, shift);
     auto low = hn::LoadU(tag, values);
     auto high = low;
-    auto poison = zero;
-    auto zeros = hn::Zero(whole);
     auto negatives = hn::Zero(whole);
-    auto near = hn::Zero(whole);
-    VD sum1[2] = {hn::Zero(kD), hn::Zero(kD)};
-    VD sum2[2] = {hn::Zero(kD), hn::Zero(kD)};
-    VD sum3[2] = {hn::Zero(kD), hn::Zero(kD)};
-    VD sum4[2] = {hn::Zero(kD), hn::Zero(kD)};
-    VD absolute[2] = {hn::Zero(kD), hn::Zero(kD)};
+    VD sum1 = hn::Zero(kD);
+    VD sum2 = hn::Zero(kD);
+    VD sum3 = hn::Zero(kD);
+    VD sum4 = hn::Zero(kD);
+    VD absolute = hn::Zero(kD);
+    auto load = [&](const T* at) HWY_ATTR {
+      if constexpr (sizeof(T) == sizeof(double)) {
+        return hn::LoadU(kD, at);
+      } else {
+        return hn::PromoteTo(kD, hn::LoadU(part, at));
+      }
+    };
     while (i + lanes <= count) {
       const size_t group = i;
       const size_t end = std::min(i + kGroup * lanes, count);
-      auto unsure = zero;
+      auto nearest = perhaps;
+      auto magnitudes = zero;
       for (; i + lanes <= end; i += lanes) {
         const auto v = hn::LoadU(tag, values + i);
         const auto magnitude = hn::Abs(v);
         low = hn::Min(low, v);
         high = hn::Max(high, v);
-        // x - x is 0 for finite x and NaN otherwise, and NaN sticks to a sum.
-        poison = hn::Add(poison, hn::Sub(v, v));
+        nearest = hn::Min(nearest, magnitude);
+        magnitudes = hn::Add(magnitudes, magnitude);
         // A mask's lanes are all ones, which is -1.
-        const auto below = hn::VecFromMask(tag, hn::Lt(magnitude, sure));
-        zeros = hn::Sub(zeros, hn::BitCast(whole, hn::VecFromMask(tag, hn::Eq(v, zero))));
         negatives = hn::Sub(negatives, hn::BitCast(whole, hn::VecFromMask(tag, hn::Lt(v, zero))));
-        near = hn::Sub(near, hn::BitCast(whole, below));
-        unsure = hn::Or(unsure, hn::AndNot(below, hn::VecFromMask(tag, hn::Lt(magnitude, perhaps))));
-        VD parts[kParts];
-        Halves<T>::Split(v, parts);
         for (size_t p = 0; p < kParts; ++p) {
-          const VD d = hn::Sub(parts[p], center);
+          const VD d = hn::Sub(load(values + i + p * wide), center);
           const VD squared = hn::Mul(d, d);
-          sum1[p] = hn::Add(sum1[p], d);
-          sum2[p] = hn::Add(sum2[p], squared);
-          sum3[p] = hn::MulAdd(squared, d, sum3[p]);
-          sum4[p] = hn::MulAdd(squared, squared, sum4[p]);
-          absolute[p] = hn::Add(absolute[p], hn::Abs(parts[p]));
+          sum1 = hn::Add(sum1, d);
+          sum2 = hn::Add(sum2, squared);
+          sum3 = hn::MulAdd(squared, d, sum3);
+          sum4 = hn::MulAdd(squared, squared, sum4);
         }
       }
-      if (hn::AllTrue(whole, hn::Eq(hn::BitCast(whole, unsure), hn::Zero(whole)))) continue;
-      for (size_t k = group; k < i; ++k) {
-        double magnitude = std::abs(static_cast<double>(values[k]));
-        if (magnitude >= band.sure && magnitude < band.perhaps) band.candidates[sums.candidates++] = magnitude;
-      }
+      VD parts[kParts];
+      Halves<T>::Split(magnitudes, parts);
+      for (size_t p = 0; p < kParts; ++p) absolute = hn::Add(absolute, parts[p]);
+      if (!hn::AllTrue(tag, hn::Eq(nearest, perhaps))) LookNear(values + group, i - group, band, &sums);
     }
-    auto total = [](const VD* v) HWY_ATTR { return hn::GetLane(hn::SumOfLanes(kD, hn::Add(v[0], v[1]))); };
+    auto total = [](VD v) HWY_ATTR { return hn::GetLane(hn::SumOfLanes(kD, v)); };
     sums.sum1 = total(sum1);
     sums.sum2 = total(sum2);
     sums.sum3 = total(sum3);
@@ -148,13 +170,18 @@ HWY_ATTR BlockSums Sum(const T* HWY_RESTRICT values, size_t count, double shift,
     sums.absolute = total(absolute);
     sums.min = static_cast<double>(hn::GetLane(hn::MinOfLanes(tag, low)));
     sums.max = static_cast<double>(hn::GetLane(hn::MaxOfLanes(tag, high)));
-    sums.zeros = static_cast<int64_t>(hn::GetLane(hn::SumOfLanes(whole, zeros)));
     sums.negatives = static_cast<int64_t>(hn::GetLane(hn::SumOfLanes(whole, negatives)));
-    sums.near = static_cast<int64_t>(hn::GetLane(hn::SumOfLanes(whole, near)));
-    sums.finite = hn::AllTrue(tag, hn::Eq(poison, zero));
   }
   for (; i < count; ++i) AddScalar(values[i], shift, band, &sums);
+  sums.finite = std::isfinite(sums.absolute);
   return sums;
+}
+
+HWY_ATTR BlockSums SumFloats(const float* values, size_t count, double shift, const NearBand& band) {
+  return Sum(values, count, shift, band);
+}
+HWY_ATTR BlockSums SumDoubles(const double* values, size_t count, double shift, const NearBand& band) {
+  return Sum(values, count, shift, band);
 }
 
 template <typename T>
@@ -173,13 +200,6 @@ HWY_ATTR int64_t Near(const T* HWY_RESTRICT values, size_t count, double limit) 
 
 HWY_ATTR int64_t NearFloats(const float* values, size_t count, double limit) { return Near(values, count, limit); }
 HWY_ATTR int64_t NearDoubles(const double* values, size_t count, double limit) { return Near(values, count, limit); }
-
-HWY_ATTR BlockSums SumFloats(const float* values, size_t count, double shift, const NearBand& band) {
-  return Sum(values, count, shift, band);
-}
-HWY_ATTR BlockSums SumDoubles(const double* values, size_t count, double shift, const NearBand& band) {
-  return Sum(values, count, shift, band);
-}
 
 template <typename T>
 HWY_ATTR double Total(const T* HWY_RESTRICT values, size_t count) {

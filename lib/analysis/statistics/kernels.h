@@ -17,8 +17,8 @@ struct NearBand {
   double* candidates = nullptr;
 };
 
-// What one pass over a block tells. sum1 to sum4 are of powers of (value - shift); where `finite` is false only that
-// holds.
+// What one pass over a block tells. sum1 to sum4 are of powers of (value - shift). Where `finite` is false only that
+// holds: a value is not finite, or the sum of magnitudes overflowed.
 struct BlockSums {
   double sum1 = 0;
   double sum2 = 0;
