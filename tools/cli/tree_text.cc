@@ -121,8 +121,9 @@ class TreePrinter::Tree {
       level.next = end;
       const Index child = module.children[first];
       const std::string name = by_position ? std::to_string(first) : EscapeForTerminal(model_.modules[child].name);
+      const size_t last = by_position ? end - 1 : NumberOf(child) + (end - first - 1);
       Open(child,
-           end - first > 1 ? fmt::format("({}-{}): {} x ", name, end - 1, end - first) : fmt::format("({}): ", name),
+           end - first > 1 ? fmt::format("({}-{}): {} x ", name, last, end - first) : fmt::format("({}): ", name),
            end - first);
     }
   }
@@ -181,7 +182,7 @@ class TreePrinter::Tree {
   void Line(size_t indent, const std::string& text, const std::string& comment) {
     std::string line(indent, ' ');
     line += text;
-    const bool commented = DisplayWidth(line) + DisplayWidth(comment) <= options_.width;
+    const bool commented = comment.empty() || DisplayWidth(line) + DisplayWidth(comment) <= options_.width;
     if (commented) line += comment;
     const size_t deeper = std::min(indent + 4, options_.width / 2);
     out_ << WrapText(line, options_.width, 0, deeper) << "\n";
