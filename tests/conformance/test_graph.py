@@ -207,7 +207,8 @@ class Graphs(unittest.TestCase):
 
         def count(graph):
             for node in graph.node:
-                have[node.domain.removeprefix("torch").removeprefix(".") + "::" + node.op_type] += 1
+                domain = node.domain.removeprefix("torch").removeprefix(".")
+                have[f"{domain}::{node.op_type}" if domain else node.op_type] += 1
                 for attribute in node.attribute:
                     if attribute.type == onnx.AttributeProto.GRAPH:
                         count(attribute.g)

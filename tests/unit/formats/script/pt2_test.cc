@@ -115,6 +115,69 @@ TEST(Pt2, TheGraphIsRecorded) {
   EXPECT_EQ(graph.outputs[0], node.outputs.at(0).values.at(0));
 }
 
+TEST(Pt2, ArgumentsAndValuesAreTyped) {
+  auto model = OpenBytes(Archive(Program(kLinear)));
+  ASSERT_TRUE(model) << model.error().message;
+  const Graph& graph = model->graphs.at(0);
+  const Node& node = graph.nodes.at(0);
+  EXPECT_EQ(node.source, "y");
+  ASSERT_EQ(node.attributes.size(), 4u);
+  EXPECT_EQ(node.attributes[0].value.Ints(), (std::vector<int64_t>{1, -2}));
+  EXPECT_EQ(node.attributes[0].position, 3u);
+  EXPECT_EQ(node.attributes[1].value, AttributeValue{DType::kBFloat16});
+  EXPECT_EQ(node.attributes[2].value, AttributeValue{2.0});
+  // A list of a number and a value: both, in their order, and the value as an input too.
+  const auto* view = node.attributes[3].value.Get<ListValue>();
+  ASSERT_NE(view, nullptr);
+  EXPECT_EQ(view->items.at(0), AttributeValue{int64_t{2}});
+  EXPECT_EQ(view->items.at(1), AttributeValue{ValueReference{node.inputs.at(3).values.at(0)}});
+  EXPECT_EQ(node.inputs[3].position, 6u);
+  EXPECT_EQ(node.inputs[2].position, 2u);
+  const ValueType& x = graph.values[graph.inputs.at(0)].value_type;
+  EXPECT_EQ(x.dtype, DType::kFloat32);
+  EXPECT_EQ(x.dims, (std::vector<Dim>{{2, ""}, {-1, "s0"}}));
+}
+
+TEST(Pt2, WhatIsWrittenBackIsNoOutput) {
+  std::string program = Program(kLinear, R"({"as_tensor": {"name": "y"}}, {"as_tensor": {"name": "x"}})");
+  const std::string end = "]}}}";
+  ASSERT_TRUE(program.ends_with(end));
+  program.replace(program.size() - end.size(), end.size(), R"(], "output_specs": [
+      {"buffer_mutation": {"arg": {"name": "y"}, "buffer_name": "net.b"}},
+      {"user_output": {"arg": {"as_tensor": {"name": "x"}}}}]}},
+      "range_constraints": {"s0": {"min_val": 2, "max_val": 9223372036854775806}}})");
+  auto model = OpenBytes(Archive(program));
+  ASSERT_TRUE(model) << model.error().message;
+  ASSERT_EQ(model->graphs.size(), 1u);
+  const Graph& graph = model->graphs[0];
+  ASSERT_EQ(graph.outputs.size(), 1u);
+  EXPECT_EQ(graph.values[graph.outputs[0]].name, "x");
+  ASSERT_EQ(graph.mutations.size(), 1u);
+  EXPECT_EQ(graph.values[graph.mutations[0].value].name, "y");
+  EXPECT_EQ(model->tensors[graph.mutations[0].tensor].name, "net.b");
+  ASSERT_EQ(graph.symbols.size(), 1u);
+  EXPECT_EQ(graph.symbols[0].low, 2);
+  EXPECT_EQ(graph.symbols[0].high, std::nullopt);
+}
+
+TEST(Pt2, CallsOfOneModuleAreCounted) {
+  auto node = [](std::string_view name, std::string_view path) {
+    return R"({"target": "torch.ops.aten.relu.default", "inputs": [], "outputs": [{"as_tensor": {"name": ")" +
+           std::string(name) + R"("}}], "metadata": {"nn_module_stack": "k,,m.Top;j,)" + std::string(path) +
+           R"(,torch.nn.ReLU", "stack_trace": "  File \"/me/net.py\", line 5, in forward\n    x = self.act(x)\n)" +
+           R"(  File \"/v/site-packages/torch/nn/modules/activation.py\", line 1, in forward\n    return 1\n"}})";
+  };
+  auto model = OpenBytes(Archive(Program(node("y", "act") + "," + node("z", "act@1"))));
+  ASSERT_TRUE(model) << model.error().message;
+  const std::vector<Node>& nodes = model->graphs.at(0).nodes;
+  EXPECT_EQ(nodes.at(0).call, 0u);
+  EXPECT_EQ(nodes.at(1).call, 1u);
+  EXPECT_EQ(nodes[0].module, nodes[1].module);
+  // The model's own line, not that of torch's layer.
+  EXPECT_EQ(nodes[0].location, "/me/net.py:5");
+  EXPECT_EQ(nodes[0].source, "x = self.act(x)");
+}
+
 TEST(Pt2, ModulesHoldTheirTensors) {
   auto model = OpenBytes(Archive(Program(kLinear)));
   ASSERT_TRUE(model) << model.error().message;
