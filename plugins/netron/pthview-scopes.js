@@ -125,7 +125,7 @@ export class GraphDocument extends Document {
             node.attributes.push(...this._attributesOf(graph, main.index).filter(({ name }) => !known.has(name)));
             this._place(node, graph, main.index);
             node.metadata.push(argument('operators', ops.map(({ index }) => text(graph.nodes.op[index])).join(', ')));
-            node.type.category = node.type.category || category(text(graph.nodes.op[main.index]));
+            node.type.category = node.type.category || this._categoryOf(graph, main.index);
         }
         if (!node.block) {
             node.summary = '';
@@ -140,6 +140,11 @@ export class GraphDocument extends Document {
         return list(list(graph.nodes.attributes)[index]).map(([name, value]) => argument(text(name), text(value)));
     }
 
+    // Netron's: as the server knows the operator, else by its name.
+    _categoryOf(graph, index) {
+        return text(list(graph.nodes.category)[index]).toLowerCase() || category(text(graph.nodes.op[index]));
+    }
+
     // Where the node stands in its source.
     _place(node, graph, index) {
         node.location = text(list(graph.nodes.location)[index]);
@@ -150,7 +155,7 @@ export class GraphDocument extends Document {
         const { nodes } = graph;
         const op = text(nodes.op[index]);
         const node = new Node('', op, text(nodes.name[index]));
-        node.type.category = category(op);
+        node.type.category = this._categoryOf(graph, index);
         node.ordered = true;
         node.op = { graph, index };
         node.attributes = this._attributesOf(graph, index);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "lib/analysis/graphs/operators.h"
 #include "lib/base/json.h"
 
 namespace pthview::server {
@@ -92,6 +93,7 @@ class GraphDocument {
     Column(json, "name", graph.nodes, [&](const Node& n) { json.String(Shortened(n.name)); });
     Column(json, "domain", graph.nodes, [&](const Node& n) { json.String(n.domain); });
     Column(json, "op", graph.nodes, [&](const Node& n) { json.String(Shortened(n.op)); });
+    Column(json, "category", graph.nodes, [&](const Node& n) { json.String(OperatorCategory(n)); });
     Column(json, "module", graph.nodes, [&](const Node& n) { json.Int(ModuleOf(n)); });
     Column(json, "inputs", graph.nodes, [&](const Node& n) { WriteArguments(json, n.inputs); });
     Column(json, "outputs", graph.nodes, [&](const Node& n) { WriteArguments(json, n.outputs); });

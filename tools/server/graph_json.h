@@ -15,11 +15,11 @@ namespace pthview::server {
 // work; ask again), "none" or "failed"; `message` is for a person.
 //
 // A graph: `{"name", "origin", "part", "root", "inputs", "outputs", "values": {"name", "type", "tensor"},
-// "nodes": {"name", "domain", "op", "module", "call", "inputs", "outputs", "attributes", "blocks", "location",
-// "source"}}`. `root` is 0 for the body of a node, which a node's `blocks` name by its position in `graphs`. `module`
-// is an index into the outline (-1: none), `self` is 1 where the node is the whole of that module. An input is
-// `[name, [value, ...], evidence]`; `evidence` is an index into the graph's rows `[kind, text]`, left out where the
-// edge is recorded. `tensor` is an index into Model::tensors, or -1.
+// "nodes": {"name", "domain", "op", "category", "module", "call", "inputs", "outputs", "attributes", "blocks",
+// "location", "source"}}`. `root` is 0 for the body of a node, which a node's `blocks` name by its position in
+// `graphs`. `category` is Netron's, `module` an index into the outline (-1: none). An input is `[name, [value, ...]]`.
+// `tensor` is an index into Model::tensors, or -1. An inferred graph is null in `graphs`: its edges stand in the
+// structure document.
 std::string GraphJson(const Model& model, const Outline& outline, std::string_view state, std::string_view message);
 
 }  // namespace pthview::server

@@ -43,6 +43,7 @@ TEST(GraphJson, HasRecordedGraphsWithModulesOfTheOutline) {
   EXPECT_EQ(row["values"]["type"][0], "float32[1]");
   Json nodes = row["nodes"];
   EXPECT_EQ(nodes["op"], Json::parse(R"(["conv2d"])"));
+  EXPECT_EQ(nodes["category"], Json::parse(R"(["Layer"])"));
   EXPECT_EQ(outline.modules[nodes["module"][0].get<size_t>()].path, "conv");
   EXPECT_EQ(nodes["inputs"][0], Json::parse(R"([["input", [0]], ["weight", [1]]])"));
   EXPECT_EQ(nodes["attributes"][0], Json::parse(R"([["stride", "[2, 2]"]])"));
