@@ -223,8 +223,8 @@ def torchvision_models():
     made = {}
     for name in models.list_models():
         if any(big in name for big in ("vit_h", "vit_l", "regnet_y_128gf", "swin_b", "convnext_large", "vgg1",
-                                       "wide_resnet", "maxvit", "efficientnet_b7", "efficientnet_v2_l")):
-            continue  # the same classes as their smaller siblings, and a GB of weights
+                                       "wide_resnet", "maxvit", "efficientnet_b7", "efficientnet_v2_l", "ssd")):
+            continue  # the same classes as their smaller siblings, and a GB of weights; or a `__repr__` of their own
         made[name] = lambda name=name: models.get_model(name, weights=None, **(
             {"weights_backbone": None} if models.get_model_builder(name).__module__.split(".")[2] in
             ("detection", "segmentation") else {}))

@@ -111,6 +111,23 @@ constexpr Row kTorchvisionRows[] = {
     {"StochasticDepth", "p|mode"},
 };
 
+// A class of somebody's that derives from one of torch's (torchvision's Conv3DSimple, timm's Conv2dSame) prints as that
+// one does. Pickles do not say what a class derives from, but its attributes do where nobody else has so many of the
+// same names.
+struct Ancestor {
+  std::string_view attributes;  // between blanks
+  std::string_view tensor;      // that it must hold; may be empty
+  std::string_view name;
+};
+constexpr Ancestor kAncestors[] = {
+    {"in_channels out_channels kernel_size stride padding dilation transposed output_padding groups padding_mode",
+     "weight", "Conv2d"},
+    {"num_features eps momentum affine track_running_stats", "", "BatchNorm2d"},
+    {"normalized_shape eps elementwise_affine", "bias", "LayerNorm"},
+    {"num_embeddings embedding_dim padding_idx max_norm norm_type scale_grad_by_freq sparse", "weight", "Embedding"},
+    {"input_size hidden_size num_layers bias batch_first dropout bidirectional proj_size", "", "LSTM"},
+};
+
 using Forms = std::unordered_map<std::string_view, std::string_view, TextHash>;
 
 Forms FormsOf(std::span<const Row> rows) {
@@ -347,7 +364,17 @@ std::optional<std::string> TransformRepr(const Module& module) {
                      values[1], values[2], values[3]);
 }
 
-std::optional<std::string_view> FormOf(const Module& module) {
+// Whether the module has each of the attributes, named between blanks.
+bool HasAll(const Module& module, std::string_view names) {
+  while (!names.empty()) {
+    const std::string_view name = names.substr(0, names.find(' '));
+    if (Find(module, name) == nullptr) return false;
+    names.remove_prefix(std::min(names.size(), name.size() + 1));
+  }
+  return true;
+}
+
+std::optional<std::string_view> FormOf(const Model& model, const Module& module) {
   static const Forms torch_forms = FormsOf(kTorchRows);
   static const Forms torchvision_forms = FormsOf(kTorchvisionRows);
   const std::string_view name = PrintedClass(module.class_name);
@@ -358,6 +385,13 @@ std::optional<std::string_view> FormOf(const Module& module) {
   }
   if (WithoutScript(module.class_name).starts_with("torchvision.ops.")) {
     if (auto found = torchvision_forms.find(name); found != torchvision_forms.end()) return found->second;
+  }
+  if (module.origin != Origin::kRecorded || module.class_name.starts_with(kScript)) return std::nullopt;
+  // torch.ao's classes derive from some of these and print more.
+  if (module.class_name.starts_with("torch.")) return std::nullopt;
+  for (const Ancestor& ancestor : kAncestors) {
+    if (!ancestor.tensor.empty() && FindTensor(model, module, ancestor.tensor) == nullptr) continue;
+    if (HasAll(module, ancestor.attributes)) return torch_forms.find(ancestor.name)->second;
   }
   return std::nullopt;
 }
@@ -383,7 +417,7 @@ std::optional<std::string> ExtraRepr(const Model& model, const Module& module) {
   if (name == "GeneralizedRCNNTransform" && WithoutScript(module.class_name).starts_with("torchvision.")) {
     return TransformRepr(module);
   }
-  auto form = FormOf(module);
+  auto form = FormOf(model, module);
   if (!form) return std::nullopt;
   const bool complete = module.origin == Origin::kRecorded && !module.class_name.starts_with(kScript);
   FormPrinter printer(model, module, complete);

@@ -57,6 +57,18 @@ TEST_F(ExtraReprTest, ClassesOfOthersThatAreCalledAlike) {
   EXPECT_EQ(Text(Make("bitsandbytes.Linear4bit", {{"in_features", "3"}}, Origin::kInferred)), "(not known)");
 }
 
+TEST_F(ExtraReprTest, ClassesThatDeriveFromTorchs) {
+  std::vector<Attribute> attributes = {{"num_features", "4"},
+                                       {"eps", "1e-05"},
+                                       {"momentum", "0.1"},
+                                       {"affine", "True"},
+                                       {"track_running_stats", "True"}};
+  EXPECT_EQ(Text(Make("timm.layers.BatchNormAct2d", attributes)),
+            "4, eps=1e-05, momentum=0.1, affine=True, bias=False, track_running_stats=True");
+  attributes.pop_back();
+  EXPECT_EQ(Text(Make("my.Norm", attributes)), "(not known)");
+}
+
 TEST_F(ExtraReprTest, NumbersCompareAsInPython) {
   auto lstm = [&](std::string dropout, std::string proj) {
     return Text(Make(
