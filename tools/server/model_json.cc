@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include "lib/analysis/names/plain_order.h"
 #include "lib/analysis/summary/what_it_is.h"
+#include "lib/analysis/summary/written_values.h"
 #include "lib/base/json.h"
 #include "lib/model/tied.h"
 
@@ -81,8 +81,10 @@ class Document {
   void WriteMetadata() {
     json_.Key("metadata").BeginArray();
     size_t written = 0;
-    for (Index i : PlainOrder(model_)) {
-      const PlainValue& value = model_.plain[i];
+    for (const RankedValue& ranked : RankValues(model_)) {
+      const PlainValue& value = model_.plain[ranked.plain];
+      // A state_dict's own version numbers, one a module: they would crowd out what someone wrote down on purpose.
+      if (value.path.find("._metadata") != std::string_view::npos) continue;
       if (written++ == kMaxMetadata) break;
       json_.BeginArray().String(value.path);
       json_.String(Shortened(value.kind == PlainKind::kObject && value.text.empty() ? value.class_name : value.text));
