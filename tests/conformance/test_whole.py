@@ -80,7 +80,7 @@ class Whole(unittest.TestCase):
                 self.assertEqual(rows[name]["kind"], kinds[name], name)
         # Each parameter counts once, however many names it has.
         packed_weights = {row["name"]: row for row in rows.values()
-                          if row["kind"] == "parameter" and row["name"] not in kinds and "tied_to" not in row}
+                          if row["kind"] == "parameter" and row["name"] not in kinds and row.get("tied_to") not in rows}
         count = sum(p.numel() for p in model.parameters()) + sum(row["numel"] for row in packed_weights.values())
         self.assertEqual(sum(part["parameters"] for part in info["parts"]), count)
         self.assertEqual([part["path"] for part in info["parts"] if part["kind"] == "model"], [""])
