@@ -16,8 +16,8 @@ namespace pthview {
 // for modules that C++ wrote: their classes are not recorded, and inferred in the same way.
 void InferModules(Model& model);
 
-// For each part of kind model or ema that has no graph: one of origin kInferred, flat, with a node for each layer in the
-// file's order. Calls InferModules first. Adds one finding per part that says what arrows mean. Idempotent.
+// For each part of kind model or ema that has no graph: one of origin kInferred, flat, with a node for each layer in
+// the file's order. Calls InferModules first. Adds one finding per part that says what arrows mean. Idempotent.
 //
 // An edge is there only with evidence (Argument::evidence); order in the file is none. Weights are values of their own,
 // and arguments are named as the module names them ("weight", "out_proj.weight"). Node::name is the module's path,

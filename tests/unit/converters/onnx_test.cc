@@ -77,9 +77,9 @@ TEST_F(OnnxTest, LayersAreNodesAndOnlyEvidenceJoinsThem) {
   EXPECT_EQ(first.name(), "block.fc1");
   EXPECT_EQ(first.op_type(), "Linear");
   EXPECT_EQ(first.domain(), "pthview");
-  EXPECT_THAT(first.input(), ElementsAre("block.fc1.weight", "block.fc1.bias"));
-  EXPECT_THAT(second.input(), ElementsAre("block.fc2.weight"));
-  EXPECT_EQ(proto.graph().input_size(), 0);
+  EXPECT_THAT(first.input(), ElementsAre("input", "block.fc1.weight", "block.fc1.bias"));
+  EXPECT_THAT(second.input(), ElementsAre(first.output(0), "block.fc2.weight"));
+  EXPECT_EQ(first.metadata_props(0).key(), "pthview.evidence");
   std::map<std::string, int64_t> attributes;
   for (const auto& attribute : first.attribute()) attributes[attribute.name()] = attribute.i();
   EXPECT_EQ(attributes["in_features"], 4);

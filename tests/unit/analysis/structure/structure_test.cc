@@ -240,7 +240,7 @@ TEST(InferGraphs, WithoutEvidenceThereIsNoEdge) {
   ModelFixture fixture;
   fixture.Add("wind.weight", {8, 3, 3, 3});
   fixture.Add("pos_embed", {1, 8});
-  fixture.Add("rain.fc.weight", {8, 8});
+  fixture.Add("rain.fc.weight", {8, 5});
   fixture.Add("rain.fc.bias", {8});
   fixture.Add("gamma", {8});
   InferGraphs(fixture.model);
@@ -266,8 +266,9 @@ TEST(InferGraphs, ALayerWithInnerModulesIsOneNode) {
   fixture.Add("attn.out_proj.weight", {8, 8});
   InferGraphs(fixture.model);
   ASSERT_THAT(fixture.model.graphs, SizeIs(1));
-  EXPECT_THAT(Lines(fixture.model.graphs[0]), ElementsAre("attn:MultiheadAttention(in_proj_weight=attn.in_proj_weight, "
-                                                          "out_proj.weight=attn.out_proj.weight)"));
+  EXPECT_THAT(Lines(fixture.model.graphs[0]),
+              ElementsAre("attn:MultiheadAttention(input=input pattern, in_proj_weight=attn.in_proj_weight, "
+                          "out_proj.weight=attn.out_proj.weight)"));
 }
 
 TEST(InferGraphs, ALayerAloneInItsFileIsOneNode) {
@@ -292,8 +293,8 @@ TEST(InferGraphs, NamesStayUniqueWhateverTheTensorsAreCalled) {
   fixture.Add("a", {2});
   fixture.Add("a.weight", {2, 2});
   InferGraphs(fixture.model);
-  EXPECT_THAT(Lines(fixture.model.graphs.at(0)),
-              ElementsAre("x0:Parameter(value=x0')", "a:Parameter(value=a)", "a':Linear(weight=a.weight)"));
+  EXPECT_THAT(Lines(fixture.model.graphs.at(0)), ElementsAre("x0:Parameter(value=x0')", "a:Parameter(value=a)",
+                                                             "a':Linear(input=input pattern, weight=a.weight)"));
 }
 
 TEST(InferGraphs, UsesRecordedModulesAndKeepsRecordedGraphs) {
@@ -306,7 +307,8 @@ TEST(InferGraphs, UsesRecordedModulesAndKeepsRecordedGraphs) {
   fixture.model.parts[0].root = 0;
   InferGraphs(fixture.model);
   ASSERT_THAT(fixture.model.graphs, SizeIs(1));
-  EXPECT_THAT(Lines(fixture.model.graphs[0]), ElementsAre("0:Linear(weight=0.weight)", "1:Swish()"));
+  EXPECT_THAT(Lines(fixture.model.graphs[0]),
+              ElementsAre("0:Linear(input=input class, weight=0.weight)", "1:Swish(input=0 class)"));
   EXPECT_EQ(fixture.model.graphs[0].nodes[0].domain, "torch.nn");
   EXPECT_EQ(fixture.model.graphs[0].nodes[1].domain, "my");
 

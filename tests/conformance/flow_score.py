@@ -1,0 +1,96 @@
+"""Inferred edges beside real ones: how many of those drawn are right, how many of the real ones are drawn."""
+import json
+import subprocess
+from collections import defaultdict
+
+
+def inferred_edges(pthview, path, out, aliases):
+    """Edges of the inferred graph between layers and ~adds; other operations hand through."""
+    subprocess.run([pthview, "convert", "-q", "--force", "--data", "none", str(path), "-o", str(out)], check=True,
+                   capture_output=True)
+    document = json.loads(out.read_text())
+    edges, evidence = set(), {}
+    for graph in document["graphs"]:
+        if graph["origin"] != "inferred":
+            continue
+        sources = {}
+        for node in graph["nodes"]:
+            given = defaultdict(set)
+            for argument in node["inputs"]:
+                if "evidence" in argument:
+                    why = graph["evidence"][argument["evidence"]]
+                    for value in argument["values"]:
+                        for source in sources.get(value, ()):
+                            given[source] = why["kind"] + ": " + why["text"]
+            module = document["modules"][node["module"]]["path"] if "module" in node else ""
+            if node["op"].startswith("~") and node["op"] != "~add":
+                made = set(given)
+            else:
+                name = node["name"] if node["op"] == "~add" else aliases.get(module, module)
+                for source, why in given.items():
+                    edges.add((source, name))
+                    evidence[source, name] = why
+                made = {name}
+            for argument in node["outputs"]:
+                for value in argument["values"]:
+                    sources[value] = made
+    return edges, evidence
+
+
+def is_add(name):
+    return name.rsplit(".", 1)[-1].startswith("~add")
+
+
+def merged(edges):
+    """Sums of sums are one sum."""
+    while True:
+        taken = defaultdict(set)
+        for source, target in edges:
+            taken[source].add(target)
+        joint = next(((a, next(iter(targets))) for a, targets in taken.items()
+                      if is_add(a) and len(targets) == 1 and is_add(next(iter(targets)))), None)
+        if joint is None:
+            return edges
+        inner, outer = joint
+        edges = {(a, outer if b == inner else b) for a, b in edges if (a, b) != (inner, outer)}
+
+
+def compare(mine, truth, known):
+    """(right, wrong, missed). A ~add of mine is that of the truth which shares most of what is added. An edge at a module
+    of which only is known what feeds it is right where it is true of one of the modules inside it."""
+    truth = merged(truth)
+    mine = merged(mine)
+    inside = defaultdict(set)
+    for name in {a for edge in mine for a in edge if not is_add(a) and a not in known}:
+        inside[name] = {other for other in known if other.startswith(name + ".")}
+    operands, given = defaultdict(set), defaultdict(set)
+    for edges, table in ((truth, operands), (mine, given)):
+        for a, b in edges:
+            if is_add(b):
+                table[b].add(a)
+    same, free = {}, set(operands)
+
+    def meant(name):
+        return inside[name] if name in inside else {same.get(name, name)}
+
+    pending = list(given)
+    while pending:
+        best = None
+        for name in pending:
+            for other in free:
+                shared = sum(bool(meant(a) & operands[other]) for a in given[name])
+                if shared and (best is None or shared > best[0]):
+                    best = (shared, name, other)
+        if best is None:
+            break
+        _, name, other = best
+        same[name] = other
+        pending.remove(name)
+        free.discard(other)
+    right, wrong, found = set(), set(), set()
+    for a, b in mine:
+        true = {(x, y) for x in meant(a) for y in meant(b) if (x, y) in truth}
+        if a not in inside and b not in inside:
+            found |= true
+        (right if true else wrong).add((a, b))
+    return right, wrong, truth - found

@@ -1,0 +1,284 @@
+// The table of patterns: each row on a module that has what it names, and on one that has a child more; then each kind
+// of evidence on what it is for and on what nearly is.
+#include "lib/analysis/structure/flow_pattern.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lib/analysis/structure/structure.h"
+#include "tests/unit/analysis/model_fixture.h"
+
+namespace pthview {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using testing::ModelFixture;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
+
+// Layers by short words: "c64,3" a convolution from 3 to 64, "l10,20" a Linear from 20 to 10, "e99,8" an embedding,
+// "b64" a BatchNorm, "n8" a LayerNorm.
+void AddLayer(ModelFixture& fixture, const std::string& name, std::string_view text) {
+  auto number = [&](size_t at) {
+    size_t comma = text.find(',');
+    return std::stoll(std::string(at == 0 ? text.substr(1, comma - 1) : text.substr(comma + 1)));
+  };
+  switch (text[0]) {
+    case 'c': fixture.Add(name + ".weight", {number(0), number(1), 3, 3}); break;
+    case 'l':
+      fixture.Add(name + ".weight", {number(0), number(1)});
+      fixture.Add(name + ".bias", {number(0)});
+      break;
+    case 'e': fixture.Add(name + ".weight", {number(0), number(1)}); break;
+    default:
+      fixture.Add(name + ".weight", {number(0)});
+      fixture.Add(name + ".bias", {number(0)});
+      if (text[0] == 'b') fixture.Add(name + ".running_mean", {number(0)});
+      if (text[0] == 'b') fixture.Add(name + ".running_var", {number(0)});
+  }
+}
+
+struct Layer {
+  const char* name;
+  const char* text;
+};
+
+struct Flowing {
+  std::vector<std::string> edges;     // "a > b"
+  std::vector<std::string> evidence;  // "pattern: ..."
+};
+
+Flowing Edges(const std::vector<Layer>& layers) {
+  ModelFixture fixture;
+  for (const Layer& layer : layers) AddLayer(fixture, layer.name, layer.text);
+  InferGraphs(fixture.model);
+  Flowing flowing;
+  const Graph& graph = fixture.model.graphs.at(0);
+  std::vector<std::string> maker(graph.values.size());
+  for (Index input : graph.inputs) maker[input] = "in";
+  for (const Node& node : graph.nodes) {
+    for (const Argument& argument : node.inputs) {
+      if (argument.evidence == kNone) continue;
+      const Evidence& evidence = graph.evidence.at(argument.evidence);
+      for (Index value : argument.values) flowing.edges.push_back(maker[value] + " > " + node.name);
+      flowing.evidence.push_back(std::string(EvidenceName(evidence.kind)) + ": " + evidence.text);
+    }
+    for (const Argument& argument : node.outputs) {
+      for (Index value : argument.values) maker[value] = node.name;
+    }
+  }
+  return flowing;
+}
+
+// ---- Every row ----
+
+// What a row's program names, every name once, as square layers.
+std::vector<std::string> NamesOf(const FlowProgram& program) {
+  std::vector<std::string> names;
+  for (const FlowStep& step : program.steps) {
+    if (step.kind != StepKind::kChild && step.kind != StepKind::kTap) continue;
+    std::string name(step.names.at(0));
+    if (step.numbered) name += '0';
+    names.push_back(name);
+  }
+  return names;
+}
+
+Flowing EdgesOfRow(const FlowProgram& program, bool one_more) {
+  ModelFixture fixture;
+  std::vector<std::string> names = NamesOf(program);
+  if (one_more) names.emplace_back("somethingelse");
+  for (const std::string& name : names) {
+    // A container that others name a child of comes with that child.
+    bool holds = std::any_of(names.begin(), names.end(),
+                             [&](const std::string& other) { return other.starts_with(name + "."); });
+    if (!holds) AddLayer(fixture, "row." + name, name.find("norm") == std::string::npos ? "l8,8" : "n8");
+  }
+  AddLayer(fixture, "beside", "l5,7");  // so that the row is a part of something
+  InferGraphs(fixture.model);
+  Flowing flowing;
+  for (const Graph& graph : fixture.model.graphs) {
+    for (const Evidence& evidence : graph.evidence) flowing.evidence.push_back(evidence.text);
+  }
+  return flowing;
+}
+
+TEST(FlowPatterns, EveryRowFitsWhatItNamesAndNothingWithAChildMore) {
+  std::set<std::string_view> earlier;
+  for (const FlowProgram& program : FlowPrograms()) {
+    std::string name(program.pattern->name);
+    SCOPED_TRACE(name + ": " + std::string(program.pattern->program));
+    earlier.insert(program.pattern->name);
+    if (program.pattern->when == FlowWhen::kAlways) {
+      // An earlier row may name the same: then that one is what is said.
+      EXPECT_THAT(EdgesOfRow(program, false).evidence,
+                  Contains(::testing::Truly([&](const std::string& text) { return earlier.contains(text); })));
+    }
+    EXPECT_THAT(EdgesOfRow(program, true).evidence, Not(Contains(name)));
+  }
+}
+
+TEST(FlowPatterns, EveryProgramRunsFromItsStartToItsEnd) {
+  for (const FlowProgram& program : FlowPrograms()) {
+    SCOPED_TRACE(program.pattern->program);
+    EXPECT_FALSE(program.pattern->name.empty());
+    size_t outs = 0;
+    std::vector<std::vector<size_t>> next(program.steps.size());
+    for (const FlowLink& link : program.links) {
+      outs += link.to == kOutStep ? 1 : 0;
+      EXPECT_NE(link.from, kOutStep);
+      EXPECT_GE(link.to, kOutStep);
+      next[link.from].push_back(link.to);
+    }
+    EXPECT_LE(outs, 1U);
+    // No step is before itself.
+    std::vector<size_t> waits(program.steps.size());
+    for (const FlowLink& link : program.links) ++waits[link.to];
+    std::vector<size_t> ready;
+    for (size_t i = 0; i < waits.size(); ++i) {
+      if (waits[i] == 0) ready.push_back(i);
+    }
+    size_t done = 0;
+    while (!ready.empty()) {
+      size_t at = ready.back();
+      ready.pop_back();
+      ++done;
+      for (size_t to : next[at]) {
+        if (--waits[to] == 0) ready.push_back(to);
+      }
+    }
+    EXPECT_EQ(done, program.steps.size());
+  }
+}
+
+// ---- Residual blocks ----
+
+TEST(InferFlow, AResidualBlockAddsItsInput) {
+  Flowing flow = Edges({{"b.conv1", "c8,8"}, {"b.bn1", "b8"}, {"b.conv2", "c8,8"}, {"b.bn2", "b8"}});
+  EXPECT_THAT(flow.edges, UnorderedElementsAre("in > b.conv1", "b.conv1 > b.bn1", "b.bn1 > b.conv2", "b.conv2 > b.bn2",
+                                               "b.bn2 > b.~add", "in > b.~add"));
+  EXPECT_THAT(flow.evidence, Contains(HasSubstr("pattern: residual block: two convolutions")));
+}
+
+TEST(InferFlow, ADownsampleStandsBesideTheBranch) {
+  Flowing flow = Edges({{"b.conv1", "c16,8"},
+                        {"b.bn1", "b16"},
+                        {"b.conv2", "c16,16"},
+                        {"b.bn2", "b16"},
+                        {"b.downsample.0", "c16,8"},
+                        {"b.downsample.1", "b16"}});
+  EXPECT_THAT(flow.edges,
+              AllOf(Contains("in > b.downsample.0"), Contains("b.downsample.1 > b.~add"), Contains("b.bn2 > b.~add"),
+                    Not(Contains("b.bn2 > b.downsample.0")), Not(Contains("in > b.~add"))));
+}
+
+TEST(InferFlow, WhatWidthsContradictIsNotDrawn) {
+  Flowing narrower = Edges({{"b.conv1", "c16,8"},
+                            {"b.bn1", "b16"},
+                            {"b.conv2", "c16,16"},
+                            {"b.bn2", "b16"},
+                            {"b.downsample.0", "c32,8"},
+                            {"b.downsample.1", "b32"}});
+  EXPECT_THAT(narrower.edges, Not(Contains(HasSubstr("~add"))));
+  EXPECT_THAT(Edges({{"b.conv1", "c16,8"}, {"b.bn1", "b16"}, {"b.conv2", "c16,20"}, {"b.bn2", "b16"}}).edges,
+              Not(Contains("b.bn1 > b.conv2")));
+}
+
+TEST(InferFlow, NormsBeforeConvolutionsAreReadOffTheOrder) {
+  Flowing flow = Edges({{"b.norm1", "n8"}, {"b.conv1", "c8,8"}, {"b.norm2", "n8"}, {"b.conv2", "c8,8"}});
+  EXPECT_THAT(flow.edges, IsSupersetOf({"b.norm1 > b.conv1", "b.conv1 > b.norm2", "b.norm2 > b.conv2"}));
+  // Sorted by name, and of one width: nothing tells which comes first.
+  EXPECT_THAT(Edges({{"b.conv1", "c8,8"}, {"b.conv2", "c8,8"}, {"b.norm1", "n8"}, {"b.norm2", "n8"}}).edges,
+              Not(Contains(HasSubstr("norm1"))));
+}
+
+// ---- Attention, feed forward, transformer blocks ----
+
+TEST(InferFlow, QueryKeyAndValueStandSideBySide) {
+  Flowing flow = Edges({{"a.q_proj", "l8,8"}, {"a.k_proj", "l8,8"}, {"a.v_proj", "l8,8"}, {"a.out_proj", "l8,8"}});
+  EXPECT_THAT(flow.edges,
+              UnorderedElementsAre("in > a.q_proj", "in > a.k_proj", "in > a.v_proj", "a.q_proj > a.~attention",
+                                   "a.k_proj > a.~attention", "a.v_proj > a.~attention", "a.~attention > a.out_proj"));
+  EXPECT_THAT(Edges({{"a.q_proj", "l8,8"}, {"a.k_proj", "l8,8"}, {"a.out_proj", "l8,8"}}).edges, IsEmpty());
+}
+
+TEST(InferFlow, GateAndUpStandSideBySide) {
+  EXPECT_THAT(Edges({{"m.gate_proj", "l16,8"}, {"m.up_proj", "l16,8"}, {"m.down_proj", "l8,16"}}).edges,
+              UnorderedElementsAre("in > m.gate_proj", "in > m.up_proj", "m.gate_proj > m.~mul", "m.up_proj > m.~mul",
+                                   "m.~mul > m.down_proj"));
+  EXPECT_THAT(Edges({{"m.gate_proj", "l16,8"}, {"m.up_proj", "l24,8"}, {"m.down_proj", "l8,16"}}).edges, IsEmpty());
+}
+
+TEST(InferFlow, ANarrowConvolutionScalesAndAWideOneDoesNot) {
+  EXPECT_THAT(Edges({{"se.fc1", "c2,8"}, {"se.fc2", "c8,2"}}).edges,
+              UnorderedElementsAre("in > se.fc1", "se.fc1 > se.fc2", "se.fc2 > se.~mul", "in > se.~mul"));
+  EXPECT_THAT(Edges({{"se.fc1", "c32,8"}, {"se.fc2", "c8,32"}}).edges,
+              UnorderedElementsAre("in > se.fc1", "se.fc1 > se.fc2"));
+}
+
+TEST(InferFlow, ALoraPairStandsBesideItsBaseLayer) {
+  EXPECT_THAT(Edges({{"q.base_layer", "l8,8"}, {"q.lora_A.default", "l2,8"}, {"q.lora_B.default", "l8,2"}}).edges,
+              UnorderedElementsAre("in > q.base_layer", "in > q.lora_A.default", "q.lora_A.default > q.lora_B.default",
+                                   "q.lora_B.default > q.~add", "q.base_layer > q.~add"));
+}
+
+// ---- Numbered siblings ----
+
+TEST(InferFlow, NumberedLayersWhoseSizesChain) {
+  Flowing flow = Edges({{"0", "l20,30"}, {"2", "l10,20"}, {"10", "l5,10"}});
+  EXPECT_THAT(flow.edges, UnorderedElementsAre("in > 0", "0 > 2", "2 > 10"));
+  EXPECT_THAT(flow.evidence, Each(HasSubstr("shapes: ")));
+}
+
+TEST(InferFlow, NumberedLayersThatMayStandSideBySideAreNotJoined) {
+  EXPECT_THAT(Edges({{"things.0", "l8,8"}, {"things.1", "l8,8"}, {"things.2", "l8,8"}}).edges, IsEmpty());
+  EXPECT_THAT(
+      Edges({{"experts.0.0", "l8,8"}, {"experts.0.2", "l8,8"}, {"experts.1.0", "l8,8"}, {"experts.1.2", "l8,8"}}).edges,
+      Not(Contains("experts.0.2 > experts.1.0")));
+  EXPECT_THAT(Edges({{"0", "l20,30"}, {"1", "l20,30"}}).edges, IsEmpty());
+}
+
+TEST(InferFlow, ListsThatAreCalledInTurnsAreNotJoinedEachForItself) {
+  Flowing flow = Edges({{"x.resnets.0.norm1", "n8"},
+                        {"x.resnets.0.conv1", "c8,8"},
+                        {"x.resnets.0.norm2", "n8"},
+                        {"x.resnets.0.conv2", "c8,8"},
+                        {"x.resnets.1.norm1", "n8"},
+                        {"x.resnets.1.conv1", "c8,8"},
+                        {"x.resnets.1.norm2", "n8"},
+                        {"x.resnets.1.conv2", "c8,8"},
+                        {"x.others.0", "l8,4"},
+                        {"x.others.1", "l4,8"}});
+  EXPECT_THAT(flow.edges, Contains("x.resnets.0.norm1 > x.resnets.0.conv1"));
+  EXPECT_THAT(flow.edges, Not(Contains(HasSubstr("> x.resnets.1.norm1"))));
+}
+
+// ---- Bad input ----
+
+TEST(InferFlow, ManySiblingsAndDeepNestsTakeLinearTime) {
+  ModelFixture fixture;
+  for (int i = 0; i < 100'000; ++i) fixture.Add("layers." + std::to_string(i) + ".weight", {4, 4});
+  std::string deep;
+  for (int i = 0; i < 3000; ++i) deep += "block.";
+  fixture.Add(deep + "weight", {4, 4});
+  InferGraphs(fixture.model);
+  EXPECT_GE(fixture.model.graphs.at(0).nodes.size(), 100'001U);
+}
+
+TEST(InferFlow, NamesThatImitatePatternsInTheWrongPlaceJoinNothing) {
+  EXPECT_THAT(Edges({{"~add.weight", "l8,8"}, {"in", "l8,8"}, {"out", "l8,8"}, {"mem", "l8,8"}}).edges, IsEmpty());
+}
+
+}  // namespace
+}  // namespace pthview
