@@ -52,7 +52,7 @@ constexpr auto kPatterns = std::to_array<FlowPattern>({
      "? > ~add; ~add > out",
      "resnet.Bottleneck", kPostActivation},
     {"residual block of a diffusion model: the time is added between its convolutions",
-     "in > norm1 > conv1 > ~add; time_emb_proj? > ~add; ~add > norm2 > conv2 > ~add2; in > " SHORTCUT
+     "in > norm1 > conv1 > ~add; time_emb_proj > ~add; ~add > norm2 > conv2 > ~add2; in > " SHORTCUT
      "? > ~add2; ~add2 > out",
      "resnet.ResnetBlock2D"},
     {"residual block of transformers' ResNet", "in > layer > ~add; in > shortcut? > ~add; ~add > out",
