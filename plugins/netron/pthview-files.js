@@ -39,6 +39,10 @@ export const graphs = {
     }
 };
 
+// Asked for at once, as the document is.
+graphs.first = graphs.read();
+graphs.first.catch(() => {}); // whoever awaits it reports it
+
 // The name of the only file, or a list to choose from.
 export const fileElement = (files, shown) => {
     if (files.length === 1) {

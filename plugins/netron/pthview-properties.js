@@ -226,8 +226,6 @@ const modelSidebar = (netron) => class extends netron.ObjectSidebar {
     }
 };
 
-const dangerous = (finding) => /danger|error|critical/i.test(finding.severity);
-
 // The findings, those that matter first; a click on one jumps to what it is about.
 export const findingsElement = (view, findings) => {
     const element = make('div', 'sidebar-object');
@@ -246,8 +244,6 @@ export const findingsElement = (view, findings) => {
     }
     return element;
 };
-
-export const hasDanger = (findings) => findings.some(dangerous);
 
 // `netron` is what view.js exports.
 export const installProperties = (netron) => {

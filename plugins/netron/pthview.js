@@ -5,16 +5,10 @@ import { adjustDrawing, onDrawn, reveal } from './pthview-drawing.js';
 import { chosen, fileElement, graphs, listing, opening } from './pthview-files.js';
 import { json, make, toast } from './pthview-page.js';
 import { outline, reserveOutline, toggleOutline } from './pthview-outline.js';
-import { addressOf, saveSelection, wanted } from './pthview-state.js';
+import { saveSelection, wanted } from './pthview-state.js';
 import { depthElement } from './pthview-depth.js';
-import { Overlay } from './pthview-overlay.js';
-import { ordered } from './pthview-series.js';
-import { TensorTable } from './pthview-table.js';
 import { describe } from './pthview-facts.js';
 import { followGraphs, setSimplified } from './pthview-recorded.js';
-import { installPanel } from './pthview-panel.js';
-import { installProperties } from './pthview-properties.js';
-import { installKeys } from './pthview-keys.js';
 import { legend } from './pthview-flow.js';
 import { searchField } from './pthview-search.js';
 import { watch } from './pthview-reload.js';
@@ -23,9 +17,6 @@ const GRAPH_WAIT = 150; // ms that the first drawing waits for the edges
 
 let view = null;
 
-// Asked for at once, as the document is.
-const firstGraphs = graphs.read();
-firstGraphs.catch(() => {}); // whoever awaits it reports it
 const pause = (ms) => new Promise((resolve) => window.setTimeout(resolve, ms));
 
 // What would leave the page, or do what the bar does.
@@ -63,23 +54,6 @@ const searchElement = (file) => {
         (hit) => hit.kind === 'value' ? view.showModelProperties() : view.revealItem(hit.kind, hit.index));
     view.find = focus;
     return element;
-};
-
-const button = (text, title, run) => {
-    const element = make('button', 'pthview-button', text);
-    element.title = title;
-    element.setAttribute('aria-label', title);
-    element.addEventListener('click', run);
-    return element;
-};
-
-// To a neighbour of the shown file, in the order of the run.
-const step = (files, file, by) => {
-    const entries = ordered(files);
-    const next = entries[entries.findIndex(({ id }) => id === file.id) + by];
-    if (next) {
-        window.location.assign(addressOf(next.id));
-    }
 };
 
 // What the side panel shows stands in the address and is marked in the outline.
@@ -129,22 +103,17 @@ const start = async (host) => {
     const info = make('span', 'pthview-info');
     const tree = outline((module) => view.revealItem('module', module));
     const meaning = legend();
-    const table = new TensorTable((index) => view.revealItem('tensor', index));
-    const showTable = () => view.model && (table.open ? table.hide() : table.show(view.model.document, overlay.changes));
-    const overlay = new Overlay(view, files, file);
-    Object.assign(view, { files, overlay });
-    const showKeys = installKeys([
-        { key: 't', says: 'all tensors as a table', run: showTable },
-        { key: 'o', says: 'outline of modules', run: toggleOutline },
-        { key: '[]', shown: '[  ]', says: 'the checkpoint before, the next one', run: (key) => step(files, file, key === ']' ? 1 : -1) },
-        { key: '0123456789', shown: '0 \u2026 9', says: 'unfold modules to that depth', run: (key) => view.unfoldTo(Number(key)) }
-    ]);
+    const places = Object.fromEntries(['table', 'overlay', 'keys'].map((name) => [name, make('span')]));
+    places.foot = make('div', 'pthview-foot', meaning.element);
+    const outlineButton = make('button', 'pthview-button', '\u2630');
+    outlineButton.title = 'Outline of modules';
+    outlineButton.setAttribute('aria-label', outlineButton.title);
+    outlineButton.addEventListener('click', toggleOutline);
     document.body.append(
-        make('div', 'pthview-bar', button('\u2630', 'Outline of modules', toggleOutline), fileElement(files, file), searchElement(file),
-            button('Tensors', 'All tensors as a table (t)', showTable), info, overlay.element, depthElement(view), button('?', 'Keys', showKeys)),
-        tree.element, table.element, make('div', 'pthview-foot', overlay.scale, meaning.element));
+        make('div', 'pthview-bar', outlineButton, fileElement(files, file), searchElement(file), places.table, info,
+            places.overlay, depthElement(view), places.keys),
+        tree.element, places.foot);
     onDrawn(meaning.update);
-    onDrawn(() => overlay.paint());
     followSelection(tree);
     watch(file, watched);
     const broken = files.filter((entry) => entry.error && entry !== file);
@@ -156,12 +125,14 @@ const start = async (host) => {
         if (!bytes) {
             throw new Error(String(file.error));
         }
-        await Promise.race([firstGraphs, pause(GRAPH_WAIT)]);
+        await Promise.race([graphs.first, pause(GRAPH_WAIT)]);
         const { BinaryStream } = await import('./base.js');
         const { Context } = window.exports.browser;
         if (await host._openContext(new Context(host, address, null, file.name, new BinaryStream(bytes))) !== '') {
             throw new Error('The graph could not be drawn.');
         }
+        const { installLate } = await import('./pthview-late.js');
+        installLate(view, files, file, places);
         view.model.data.size = file.size;
         describe(info, view, file, view.model.data);
         tree.show(view.model);
@@ -177,7 +148,7 @@ const start = async (host) => {
         return;
     }
     await restoreSelection();
-    followGraphs(view, firstGraphs).catch((error) => toast(error.message));
+    followGraphs(view, graphs.first).catch((error) => toast(error.message));
     view.model.document.readScalars().catch((error) => toast(error.message));
 };
 
@@ -191,8 +162,6 @@ Object.defineProperty(window, '__view__', {
         host.openURL = () => {};
         host.start = () => start(host);
         view.revealItem = (kind, index) => reveal(view, kind, index).catch((error) => toast(error.message));
-        installProperties(window.exports.view);
-        installPanel(window.exports.view);
         adjustDrawing(view);
     }
 });
