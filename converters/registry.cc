@@ -1,12 +1,16 @@
 #include "converters/converter.h"
 #include "converters/json/json_converter.h"
 #include "converters/onnx/onnx_converter.h"
+#include "converters/safetensors/safetensors_converter.h"
+#include "converters/torch/torch_converter.h"
 
 namespace pthview {
 namespace {
 
 constexpr std::string_view kOnnxExtensions[] = {".onnx"};
 constexpr std::string_view kJsonExtensions[] = {".json"};
+constexpr std::string_view kSafetensorsExtensions[] = {".safetensors"};
+constexpr std::string_view kTorchExtensions[] = {".pth", ".pt", ".ckpt"};
 constexpr std::string_view kOnnxOptions[] = {"weights", "graph"};
 constexpr std::string_view kJsonOptions[] = {"data"};
 
@@ -15,6 +19,18 @@ constexpr Converter kConverters[] = {
      false, WriteOnnx},
     {"json", "annotated JSON of everything read, which opens again as an input", kJsonExtensions, kJsonOptions, true,
      WriteJson},
+    {"safetensors",
+     "safetensors, with annotated JSON beside it for what it cannot hold",
+     kSafetensorsExtensions,
+     {},
+     true,
+     WriteSafetensors},
+    {"pth",
+     "a clean PyTorch checkpoint that torch.load(weights_only=True) opens",
+     kTorchExtensions,
+     {},
+     true,
+     WriteTorch},
 };
 
 }  // namespace

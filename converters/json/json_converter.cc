@@ -9,6 +9,7 @@
 #include "converters/common/output_paths.h"
 #include "converters/common/side_file.h"
 #include "converters/json/model_writer.h"
+#include "converters/json/placed_tables.h"
 #include "converters/json/selected_rows.h"
 #include "lib/analysis/structure/structure.h"
 #include "lib/base/distant_source.h"
@@ -78,7 +79,7 @@ SideLayout LayOutStorages(const Model& model, const SelectedRows& rows, const st
 }  // namespace
 
 Result<ConvertReport> WriteJson(Model& model, std::span<const Index> tensors, const ConvertOptions& options) {
-  if (options.data != "none" && options.data != "base64" && options.data != "file") {
+  if (options.data != "none" && options.data != "describe" && options.data != "base64" && options.data != "file") {
     return Error{ErrorCode::kUsage, fmt::format("--data is none, base64 or file, not '{}'", options.data)};
   }
   bool to_stdout = options.output == "-";
@@ -97,10 +98,18 @@ Result<ConvertReport> WriteJson(Model& model, std::span<const Index> tensors, co
   PTHVIEW_TRY(CheckSourcesUnchanged(model));
   InferGraphs(model);
 
+  std::optional<PlacedTables> placed;
+  if (options.placed != nullptr) placed.emplace(model, *options.placed);
   SelectedRows rows(model, tensors);
   DocumentData data{.mode = options.data, .places = std::vector<StoragePlace>(model.storages.size())};
   std::optional<OutputFile> side;
-  if (options.data == "none") {
+  if (placed) {
+    data.mode = "file";
+    for (const PlacedWeights::File& file : options.placed->files) data.files.push_back({file.name, file.nbytes});
+    data.places = placed->places();
+  } else if (options.data == "describe") {
+    data.mode = "none";
+  } else if (options.data == "none") {
     ReferToSources(model, rows, RealPath(to_stdout ? "." : FolderOf(options.output)), data, report);
   } else if (options.data == "base64") {
     for (Index i : rows.storages.kept()) {
@@ -110,8 +119,10 @@ Result<ConvertReport> WriteJson(Model& model, std::span<const Index> tensors, co
     SideLayout layout = LayOutStorages(model, rows, BaseName(side_path), data);
     PTHVIEW_TRY(RefuseInput(model, side_path));
     PTHVIEW_ASSIGN(side, OutputFile::Create(side_path, options.force));
+    side->Observe(options.observer);
     PTHVIEW_TRY(layout.Write(model, *side, options.progress));
   }
+  out.Observe(options.observer);
   PTHVIEW_TRY(ModelWriter(model, rows, data, out, options.progress).Write());
   PTHVIEW_TRY(CheckSourcesUnchanged(model));
   return CommitOutputs(std::move(out), std::move(side), options, side_path, std::move(report));

@@ -96,6 +96,12 @@ Status ModelWriter::Write() {
     TextMember(row, "class", plain.class_name);
     IndexMember(row, "part", plain.part);
   });
+  if (model_.content.given) {
+    json_.Key("content_root");
+    ContentItem(json_, model_.content.root);
+    Table("content", model_.content.nodes.size(),
+          [&](JsonWriter& row, size_t i) { ContentRow(row, model_.content.nodes[i]); });
+  }
   Table("findings", model_.findings.size(), [&](JsonWriter& row, size_t i) {
     const Finding& finding = model_.findings[i];
     row.Key("severity").String(SeverityName(finding.severity)).Key("code").String(finding.code);

@@ -56,6 +56,8 @@ class ModelWriter {
   void ModuleRow(JsonWriter& row, const Module& module);
   void GraphRow(JsonWriter& row, const Graph& graph);
   void NodeObject(JsonWriter& row, const Node& node);
+  void ContentItem(JsonWriter& row, ContentValue value);
+  void ContentRow(JsonWriter& row, const ContentNode& node);
   void FlushWhenLarge();
 
   const Model& model_;

@@ -154,6 +154,7 @@ Result<ConvertReport> WriteOnnx(Model& model, std::span<const Index> tensors, co
   PTHVIEW_ASSIGN(OutputFile out, OutputFile::Create(options.output, options.force));
   PTHVIEW_TRY(CheckSourcesUnchanged(model));
   InferGraphs(model);
+  out.Observe(options.observer);
 
   ConvertReport report;
   UniqueNames names;
@@ -182,6 +183,7 @@ Result<ConvertReport> WriteOnnx(Model& model, std::span<const Index> tensors, co
   if (!weights.side().empty()) {
     PTHVIEW_TRY(RefuseInput(model, side_path));
     PTHVIEW_ASSIGN(side, OutputFile::Create(side_path, options.force));
+    side->Observe(options.observer);
     PTHVIEW_TRY(weights.side().Write(model, *side, options.progress));
   }
   PTHVIEW_TRY(WriteModel(frame, weights, out, options.progress));

@@ -86,6 +86,39 @@ std::string EscapeName(std::string_view bytes) {
   return out;
 }
 
+std::string UnescapeName(std::string_view escaped) {
+  std::string out;
+  out.reserve(escaped.size());
+  auto hex = [&](size_t at, size_t digits) -> int {
+    if (at + digits > escaped.size()) return -1;
+    int value = 0;
+    for (char c : escaped.substr(at, digits)) {
+      const size_t digit = std::string_view("0123456789abcdef").find(c);
+      if (digit == std::string_view::npos) return -1;
+      value = value * 16 + static_cast<int>(digit);
+    }
+    return value;
+  };
+  for (size_t i = 0; i < escaped.size();) {
+    const char next = escaped[i] == '\\' && i + 1 < escaped.size() ? escaped[i + 1] : '\0';
+    if (next == '\\') {
+      out += '\\';
+      i += 2;
+    } else if (int byte = next == 'x' ? hex(i + 2, 2) : -1; byte >= 0) {
+      out += static_cast<char>(byte);
+      i += 4;
+    } else if (int unit = next == 'u' ? hex(i + 2, 4) : -1; unit >= 0xD800 && unit <= 0xDFFF) {
+      out += static_cast<char>(0xE0 | (unit >> 12));
+      out += static_cast<char>(0x80 | ((unit >> 6) & 0x3F));
+      out += static_cast<char>(0x80 | (unit & 0x3F));
+      i += 6;
+    } else {
+      out += escaped[i++];
+    }
+  }
+  return out;
+}
+
 std::string EscapeForTerminal(std::string_view text) {
   std::string out;
   out.reserve(text.size());

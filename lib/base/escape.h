@@ -16,6 +16,9 @@ bool IsPlainText(std::string_view bytes);
 // them) become `\uDNNN`.
 std::string EscapeName(std::string_view bytes);
 
+// The raw bytes that EscapeName made `escaped` of. What is no escape stands for itself.
+std::string UnescapeName(std::string_view escaped);
+
 // Makes escaped or raw text safe and single-line for a terminal: control characters, DEL, C1, bidirectional controls,
 // line and paragraph separators, zero-width characters and invalid bytes become `\xNN` or `\uNNNN`.
 std::string EscapeForTerminal(std::string_view text);

@@ -163,6 +163,7 @@ OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
   std::swap(target_, other.target_);
   std::swap(temporary_, other.temporary_);
   std::swap(buffer_, other.buffer_);
+  std::swap(observer_, other.observer_);
   std::swap(position_, other.position_);
   return *this;
 }
@@ -175,7 +176,13 @@ OutputFile::~OutputFile() {
   }
 }
 
+void OutputFile::Observe(OutputObserver* observer) {
+  observer_ = observer;
+  if (observer_ != nullptr) observer_->Begin(target_);
+}
+
 Status OutputFile::WriteThrough(std::string_view bytes) {
+  if (observer_ != nullptr) observer_->Bytes(std::as_bytes(std::span(bytes)));
   while (!bytes.empty()) {
     ssize_t written = ::write(fd_, bytes.data(), bytes.size());
     if (written < 0) {
@@ -219,7 +226,7 @@ Status OutputFile::CopyFrom(const ByteSource& source, uint64_t offset, uint64_t 
   if (past_buffer) PTHVIEW_TRY(Flush());
   // The kernel copies page by page. Where pages of one file do not fall on pages of the other it handles each twice,
   // and blocks that end where the output's own blocks do are faster.
-  bool in_kernel = past_buffer && source.descriptor() >= 0 && offset % kPage == position_ % kPage;
+  bool in_kernel = past_buffer && observer_ == nullptr && source.descriptor() >= 0 && offset % kPage == position_ % kPage;
   bool copy_file_range_works = in_kernel;
   std::vector<std::byte> block;
   while (length > 0) {

@@ -13,6 +13,16 @@
 
 namespace pthview {
 
+// Sees the bytes of files as they are written: for hashes without reading again.
+class OutputObserver {
+ public:
+  virtual ~OutputObserver() = default;
+  // A file begins, that will have this path.
+  virtual void Begin(const std::string& path) = 0;
+  // The bytes that follow in it.
+  virtual void Bytes(std::span<const std::byte> bytes) = 0;
+};
+
 class OutputFile {
  public:
   // CopyFrom is as fast as `cp` where the place in the source and position() are the same but for whole pages.
@@ -35,6 +45,9 @@ class OutputFile {
   // kTruncated when the source ends before; kInterrupted after Progress::SetInterrupted.
   Status CopyFrom(const ByteSource& source, uint64_t offset, uint64_t length);
   uint64_t position() const { return position_; }
+  // From now on, which is before anything is written, `observer` sees all bytes; null: nobody. It outlives the file.
+  void Observe(OutputObserver* observer);
+  bool observed() const { return observer_ != nullptr; }
 
   // Flushes and renames onto the target; kExists when, without `force`, the target has come to exist meanwhile. With
   // `sync`, fsyncs the file before and the folder after.
@@ -54,6 +67,7 @@ class OutputFile {
   std::string target_;
   std::string temporary_;
   std::string buffer_;
+  OutputObserver* observer_ = nullptr;
   uint64_t position_ = 0;
 };
 

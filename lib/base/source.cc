@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "lib/base/file_source.h"
+#include "lib/base/read_failures.h"
 
 namespace pthview {
 
@@ -46,6 +47,7 @@ Status FileSource::ReadAt(uint64_t offset, std::span<std::byte> out) const {
     if (got < 0) {
       if (errno == EINTR) continue;
       Error error = SystemError(name_, errno, "cannot read");
+      NoteReadFailure(name_);
       error.offset = offset + done;
       return error;
     }

@@ -43,6 +43,8 @@ struct OpenContext {
 struct OpenOptions {
   // Build modules and metadata too. `list` of model parts only needs tensors, and 50,000 of them show the difference.
   bool structure = true;
+  // Fill Model::content where the format keeps values in a tree: for whoever writes the checkpoint again.
+  bool content = false;
 };
 
 struct Format {

@@ -1,5 +1,6 @@
 #include "lib/model/merge.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,7 +22,7 @@ void Move(Index& index, Index base) {
 class Merger {
  public:
   Merger(ModelBuilder& builder, Model& other, const MergeOptions& options)
-      : builder_(builder), to_(builder.model()), from_(other), part_(options.part) {
+      : builder_(builder), to_(builder.model()), from_(other), part_(options.part), step_(options.step) {
     if (!options.step.empty()) AppendTextKey(prefix_, options.step);
     auto size = [](const auto& table) { return static_cast<Index>(table.size()); };
     base_ = {size(to_.sources),        size(to_.storages),      size(to_.tensors), size(to_.components),
@@ -54,6 +55,7 @@ class Merger {
     }
     MergeModules();
     MergeGraphs();
+    MergeContent();
     for (Finding& row : from_.findings) {
       std::string where = prefix_.empty() || row.where.empty() ? row.where : std::string(Join(row.where));
       builder_.Note(row.severity, row.code, where.empty() ? prefix_ : where, std::move(row.text));
@@ -136,10 +138,47 @@ class Merger {
     for (Index root : from_.graph_roots) to_.graph_roots.push_back(root + base_.graphs);
   }
 
+  // Members of a bag stand in a dict by their names. Shards have no tree of the whole.
+  void MergeContent() {
+    if (part_ != kNone || !from_.content.given || (prefix_.empty() && to_.content.given)) {
+      to_.content = {};
+      return;
+    }
+    Content& to = to_.content;
+    const auto nodes = static_cast<uint32_t>(to.nodes.size());
+    auto moved = [&](ContentValue value) {
+      if (value.kind == ContentKind::kTensor) value.index += base_.tensors;
+      if (HasItems(value.kind)) value.index += nodes;
+      return value;
+    };
+    for (ContentNode node : from_.content.nodes) {
+      node.first += to.items.size();
+      if (node.attributes != ContentNode::kNoNode) node.attributes += nodes;
+      to.nodes.push_back(node);
+    }
+    to.items.reserve(to.items.size() + from_.content.items.size());
+    for (ContentValue item : from_.content.items) to.items.push_back(moved(item));
+    ContentValue root = moved(from_.content.root);
+    if (!prefix_.empty()) {
+      const bool more = to.given;
+      const std::vector<ContentValue> before =
+          more ? std::vector<ContentValue>(to.ItemsOf(to.root).begin(), to.ItemsOf(to.root).end())
+               : std::vector<ContentValue>();
+      const uint32_t node = to.AddNode(ContentKind::kDict, static_cast<uint32_t>(before.size() + 2));
+      auto at = std::copy(before.begin(), before.end(), to.items.begin() + static_cast<int64_t>(to.nodes[node].first));
+      *at++ = ContentValue::OfText(ContentKind::kString, builder_.arena().Copy(step_));
+      *at = root;
+      root = ContentValue::At(ContentKind::kDict, node);
+    }
+    to.root = root;
+    to.given = true;
+  }
+
   ModelBuilder& builder_;
   Model& to_;
   Model& from_;
   Index part_;
+  std::string_view step_;
   Bases base_;
   std::string prefix_;
   std::vector<Index> part_of_;  // by part of the other model

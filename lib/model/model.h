@@ -22,6 +22,7 @@
 #include "lib/model/attribute_value.h"
 #include "lib/model/index.h"
 #include "lib/model/value_type.h"
+#include "lib/model/content.h"
 
 namespace pthview {
 
@@ -250,6 +251,7 @@ struct Model {
   std::vector<Graph> graphs;  // top-level graphs first; graph_roots says which they are
   std::vector<Index> graph_roots;
   std::vector<Finding> findings;
+  Content content;  // only when it was asked for
   Arena arena;
 
   std::span<const Component> ComponentsOf(const Tensor& t) const {

@@ -23,4 +23,8 @@ void AppendOtherKey(std::string& path, std::string_view printed);
 // `path` without the part's path and the dot behind it: the name inside the part.
 std::string_view NameWithin(std::string_view path, size_t part_path_length);
 
+// The str key that a name of one step was written for: `"a\\nb"` of `["a\\nb"]`, `x.y` of `x.y`; raw bytes. What is no
+// single quoted step is taken as it stands.
+std::string KeyOf(std::string_view name);
+
 }  // namespace pthview

@@ -8,6 +8,7 @@
 #include "converters/converter.h"
 #include "lib/analysis/names/suggest.h"
 #include "lib/base/named_source.h"
+#include "lib/formats/annotations.h"
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
@@ -41,7 +42,7 @@ Result<const Converter*> Target(const Arguments& arguments, const std::string& o
   if (converter == nullptr) {
     return Error{.code = ErrorCode::kUsage,
                  .message = fmt::format("what to write cannot be told from '{}'", output),
-                 .hint = "--to onnx or --to json"};
+                 .hint = "--to onnx, json, safetensors or pth"};
   }
   return converter;
 }
@@ -65,6 +66,18 @@ Status CheckOptions(const Arguments& arguments, const Converter& chosen) {
   return Ok();
 }
 
+// What the output cannot hold, as JSON beside it.
+Status WriteAnnotations(Model& model, std::span<const Index> tensors, const ConvertOptions& options,
+                        ConvertReport& report) {
+  ConvertOptions beside = options;
+  beside.output = AnnotationsOf(options.output);
+  beside.placed = &*report.placed;
+  PTHVIEW_ASSIGN(ConvertReport more, FindConverter("json")->write(model, tensors, beside));
+  report.outputs.insert(report.outputs.end(), more.outputs.begin(), more.outputs.end());
+  report.bytes += more.bytes;
+  return Ok();
+}
+
 Status Run(const Arguments& arguments) {
   ConvertOptions options;
   options.output = arguments.Value("output");
@@ -85,7 +98,7 @@ Status Run(const Arguments& arguments) {
                  .file = DisplayName(arguments.files[0]),
                  .hint = "--weights external, or download the file"};
   }
-  PTHVIEW_ASSIGN(Model model, OpenModel(arguments.files[0]));
+  PTHVIEW_ASSIGN(Model model, OpenWithAnnotations(arguments.files[0], {.content = true}));
   PTHVIEW_ASSIGN(Selection selection,
                  SelectTensors(model, arguments, converter->takes_all ? Scope::kEverything : Scope::kModels));
   uint64_t total = 0;
@@ -94,6 +107,9 @@ Status Run(const Arguments& arguments) {
   options.progress = &progress;
   auto report = converter->write(model, selection.tensors, options);
   if (!report) return std::move(report).error();
+  if (report->more_to_say && report->placed && options.output != "-") {
+    PTHVIEW_TRY(WriteAnnotations(model, selection.tensors, options, *report));
+  }
   for (const std::string& note : selection.notes) PrintNote(arguments, note);
   for (const std::string& note : report->notes) PrintNote(arguments, note);
   if (arguments.Flag("json") && options.output != "-") {

@@ -45,10 +45,17 @@ constexpr Option kOptions[] = {
     {"slice", 0, kValue, "SLICE", "the part to show, as in Python: 0,:,3:5"},
     {"method", 0, kValue, "NAME", "the graph of this method (default: all of them)"},
     {"simplify", 0, kFlag, "", "hide what only prepares others: constants, sizes, dropout that does nothing"},
-    {"strict", 0, kFlag, "", "count unknown code, and what could not be looked at, as dangerous"},
+    {"strict", 0, kFlag, "",
+     "scan: count unknown code, and what could not be looked at, as dangerous; normalize: refuse what would lose "
+     "anything"},
     {"sarif", 0, kFlag, "", "one SARIF 2.1.0 document on standard output"},
-    {"output", 'o', kValue, "OUT", "the file to write (`-`: standard output)"},
+    {"output", 'o', kValue, "OUT", "the file to write (`-`: standard output); normalize: the folder"},
     {"to", 0, kValue, "FORMAT", "the format's name; else OUT's extension decides"},
+    {"rules", 0, kValue, "FILE", "what to change in which sources (TOML; see below)"},
+    {"dedup", 0, kValue, "none|files|tensors", "write equal files once; or equal tensors, in a tensor store"},
+    {"bagit", 0, kFlag, "", "make the folder a bag (BagIt 1.0)"},
+    {"dry-run", 0, kFlag, "", "read and judge, and write nothing"},
+    {"shard", 0, kValue, "I/N", "only the I-th of N shares of the sources, from 0 (default: what Slurm's array says)"},
     {"force", 0, kFlag, "", "replace OUT when it exists"},
     {"weights", 0, kValue, "inline|external|in-place",
      "onnx: where the weights go (default: inline; external over 2 GB)"},
@@ -80,6 +87,9 @@ constexpr std::string_view kGraphOptions[] = {"output", "to",   "force", "method
 constexpr std::string_view kScanOptions[] = {"json", "sarif", "strict", PTHVIEW_FITTED};
 constexpr std::string_view kConvertOptions[] = {"output", "to",   "force",   "weights", "data", "graph",
                                                 "all",    "part", "include", "exclude", "json", PTHVIEW_COMMON};
+constexpr std::string_view kNormalizeOptions[] = {"output", "to",     "part",  "include",     "exclude",
+                                                  "rules",  "strict", "dedup", "bagit",       "dry-run",
+                                                  "shard",  "force",  "json",  PTHVIEW_COMMON};
 constexpr std::string_view kServeOptions[] = {"port", "no-open", "watch", "quiet"};
 constexpr std::string_view kPluginsOptions[] = {"json", PTHVIEW_FITTED};
 
@@ -146,6 +156,15 @@ constexpr std::string_view kConvertExamples[] = {
     "pthview convert model.pth -o model.onnx",
     "pthview convert big.pth -o big.onnx --weights in-place  # milliseconds: nothing is copied",
     "pthview convert model.pth --to json -o - | less",
+    "pthview convert old.pkl -o clean.pth  # opens with torch.load(weights_only=True)",
+};
+constexpr std::string_view kNormalizeExamples[] = {
+    "pthview normalize checkpoints/ -o archive",
+    "pthview normalize --dry-run checkpoints/ -o archive  # what it would do, and the space it takes",
+    "pthview normalize --to pth,safetensors,json --bagit checkpoints/ -o archive",
+    "find /data -name '*.pt*' | pthview normalize --dedup tensors - -o archive",
+    "pthview normalize verify archive",
+    "pthview normalize restore archive runs/best.pth -o best.pth",
 };
 constexpr std::string_view kServeExamples[] = {
     "pthview serve model.pth",
@@ -207,10 +226,34 @@ constexpr Verb kVerbs[] = {
      "could be looked at (with --strict, for unknown code too). A list of what is dangerous is never complete: that\n"
      "nothing was found proves nothing.",
      kScanExamples, kScanOptions, 1, SIZE_MAX, RunScan},
-    {"convert", "FILE -o OUT", "write the file as ONNX or annotated JSON",
-     "ONNX takes every part of kind model; --part and --all choose others. JSON takes everything, unless --part,\n"
-     "--include or --exclude narrow it down. What is left out otherwise is said on standard error.",
+    {"convert", "FILE -o OUT", "write the file as ONNX, annotated JSON, safetensors or a clean .pth",
+     "ONNX takes every part of kind model; --part and --all choose others. The others take everything, unless --part,\n"
+     "--include or --exclude narrow it down. What is left out or changed is said on standard error. What safetensors\n"
+     "cannot hold goes into OUT.json beside it, and both together can become a .pth again.",
      kConvertExamples, kConvertOptions, 1, 1, RunConvert},
+    {"normalize", "SRC... -o DIR", "write a whole archive of checkpoints anew: safe, described, verified",
+     "SRC is a file, a folder (all below it) or `-`, a list on standard input. Each source is written to DIR/data as\n"
+     "safetensors and JSON (--to chooses: safetensors,pth,onnx,json); manifest.jsonl tells hashes, tensors, findings "
+     "and\n"
+     "a ledger of everything dropped, changed or only described; report.html is for people. Sources are never "
+     "touched.\n"
+     "The same command goes on where a run was stopped. --include and --exclude choose sources by name, --part "
+     "sections\n"
+     "(model, optimizer, ... or a path). Exit status 1 when a source was refused, 2 when the run itself failed.\n"
+     "\n"
+     "  normalize verify DIR                hashes everything again and compares it with the manifest\n"
+     "  normalize restore DIR NAME -o OUT   gives one checkpoint back\n"
+     "  normalize merge DIR                 joins what the shards of --shard wrote\n"
+     "\n"
+     "A rule in a --rules FILE; each line but the first may be left out:\n"
+     "  [[rule]]\n"
+     "  match = \"old/*.pth\"\n"
+     "  part = [\"model\"]\n"
+     "  exclude = [\"*.num_batches_tracked\"]\n"
+     "  strip_prefix = [\"module.\"]\n"
+     "  rename = [{from = \"^fc\\\\.\", to = \"head.\"}]\n"
+     "  cast = {to = \"float16\", include = [\"*.weight\"]}",
+     kNormalizeExamples, kNormalizeOptions, 1, SIZE_MAX, RunNormalize},
     {"serve", "[FILE...]", "look at architecture and weights in the browser", "Without FILE a small sample is shown.",
      kServeExamples, kServeOptions, 0, SIZE_MAX, RunServe},
     {"completion",

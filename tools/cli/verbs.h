@@ -22,6 +22,7 @@ int RunLineage(const Arguments& arguments);
 int RunGraph(const Arguments& arguments);
 int RunScan(const Arguments& arguments);
 int RunConvert(const Arguments& arguments);
+int RunNormalize(const Arguments& arguments);
 int RunServe(const Arguments& arguments);
 int RunCompletion(const Arguments& arguments);
 int RunPlugins(const Arguments& arguments);

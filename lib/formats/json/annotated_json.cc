@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "lib/formats/formats_list.h"
+#include "lib/formats/json/annotated_json_content.h"
 #include "lib/formats/json/annotated_json_tables.h"
 #include "lib/formats/json/base64_source.h"
 #include "lib/formats/json/json_row.h"
@@ -41,14 +42,48 @@ int Match(const OpenContext& context) {
   return head.starts_with('"') && head.substr(1).starts_with(kSchemaName) ? 100 : 0;
 }
 
+// A file of a tensor store: `_tensors/ab/<SHA-256>` beside the document, or beside a folder around it. Whoever names it
+// knows what is in it, so that it may lie above the document.
+bool IsOfStore(std::string_view name) {
+  while (name.starts_with("../")) name.remove_prefix(3);
+  constexpr std::string_view kFolder = "_tensors/";
+  if (!name.starts_with(kFolder)) return false;
+  name.remove_prefix(kFolder.size());
+  if (name.size() != 3 + 64 || name[2] != '/' || name.substr(0, 2) != name.substr(3, 2)) return false;
+  return name.substr(3).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+// A file that is opened for each read: a store has one for each tensor, more than may be open at once.
+class StoreFile : public ByteSource {
+ public:
+  StoreFile(std::string path, uint64_t size) : path_(std::move(path)), size_(size) {}
+  uint64_t size() const override { return size_; }
+  const std::string& name() const override { return path_; }
+  Status ReadAt(uint64_t offset, std::span<std::byte> out) const override {
+    PTHVIEW_ASSIGN(auto file, OpenFile(path_));
+    if (file->size() != size_) return Error{ErrorCode::kChanged, "the file of the tensor store has changed", path_};
+    return file->ReadAt(offset, out);
+  }
+
+ private:
+  std::string path_;
+  uint64_t size_;
+};
+
 // Opens the file that the document calls `name`, or says why not.
 Result<std::unique_ptr<ByteSource>> Follow(const std::string& folder, std::string_view name, uint64_t nbytes) {
   auto refuse = [](std::string why) { return Error{ErrorCode::kNotFound, std::move(why)}; };
   if (name.starts_with('/')) return refuse("is not beside the JSON or below it");
   std::string path = folder;
+  const bool store = IsOfStore(name);
   for (size_t at = 0; at <= name.size();) {
     size_t slash = std::min(name.find('/', at), name.size());
     std::string_view step = name.substr(at, slash - at);
+    if (store && step == "..") {
+      path += path.empty() ? ".." : "/..";
+      at = slash + 1;
+      continue;
+    }
     if (step.empty() || step == "." || step == ".." || step.find('\0') != std::string_view::npos) {
       return refuse("is not beside the JSON or below it");
     }
@@ -60,6 +95,7 @@ Result<std::unique_ptr<ByteSource>> Follow(const std::string& folder, std::strin
     at = slash + 1;
   }
   PTHVIEW_ASSIGN(auto source, OpenFile(path));
+  if (store && source->size() == nbytes) return std::make_unique<StoreFile>(path, nbytes);
   if (source->size() != nbytes) {
     return refuse(fmt::format("has {} bytes, not {}: it is another file", source->size(), nbytes));
   }
@@ -75,7 +111,8 @@ class Reader {
         builder_(std::move(context.findings)),
         tables_(builder_) {}
 
-  Result<Model> Read(bool structure) {
+  Result<Model> Read(const OpenOptions& options) {
+    const bool structure = options.structure;
     PTHVIEW_ASSIGN(std::vector<JsonMember> members, text_.Members());
     for (JsonMember& member : members) members_.emplace(member.key, std::move(member));
     PTHVIEW_TRY(ReadHead());
@@ -99,6 +136,7 @@ class Reader {
     } else {
       for (Part& part : builder_.model().parts) part.root = kNone;
     }
+    if (options.content) PTHVIEW_TRY(ReadContent());
     if (without_bytes_ > 0) {
       builder_.Note(Severity::kWarning, "data-not-taken-along", "",
                     fmt::format("the JSON does not hold the bytes of {} storages, nor say where they are; their "
@@ -109,6 +147,16 @@ class Reader {
   }
 
  private:
+  Status ReadContent() {
+    AnnotatedJsonContent content(builder_);
+    auto root = members_.find("content_root");
+    if (root == members_.end()) return Ok();
+    PTHVIEW_ASSIGN(nlohmann::json value, text_.Parse(root->second));
+    content.ReadRoot(value);
+    PTHVIEW_TRY(Rows("content", [&](JsonRow& row) { content.ReadNode(row); }));
+    return content.Finish();
+  }
+
   template <typename ReadRow>
   Status Rows(const std::string& table, ReadRow read_row) {
     auto member = members_.find(table);
@@ -216,9 +264,7 @@ class Reader {
   size_t without_bytes_ = 0;
 };
 
-Result<Model> Open(OpenContext context, const OpenOptions& options) {
-  return Reader(std::move(context)).Read(options.structure);
-}
+Result<Model> Open(OpenContext context, const OpenOptions& options) { return Reader(std::move(context)).Read(options); }
 
 }  // namespace
 

@@ -85,7 +85,7 @@ void WalkObjectArrays(ModelBuilder& builder, Index source, const TorchPickle& fi
   }
 }
 
-Result<Model> Open(OpenContext context, const OpenOptions&) {
+Result<Model> Open(OpenContext context, const OpenOptions& options) {
   ModelBuilder builder(std::move(context.findings));
   Index source = builder.AddSource(std::move(context.source));
   const ByteSource& bytes = *builder.model().sources[source];
@@ -101,7 +101,8 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
     std::string path;
     if (several) AppendIndex(path, static_cast<int64_t>(count));
     unlisted += file.storages.size();
-    WalkTorchPickle(file, MakeNestedReader(builder), builder, {.path = builder.arena().Copy(path)});
+    WalkTorchPickle(file, MakeNestedReader(builder), builder,
+                    {.path = builder.arena().Copy(path), .content = options.content && !several});
     WalkObjectArrays(builder, source, file);
     joblib = joblib || !file.raw_blocks.empty();
     if (!next) {

@@ -126,6 +126,10 @@ std::optional<std::vector<std::byte>> BytesOf(const Tree& tree, const std::vecto
     if (args.empty()) return std::vector<std::byte>();
     if (args.size() == 1 && args[0].Is(Kind::kBytes)) return copy(args[0].Text());
     if (args.size() == 2 && args[0].Is(Kind::kString)) return FromLatin1(args[0].Text());
+    if (args.size() == 1 && args[0].Is(Kind::kObject) &&
+        KindOf(meanings, tree.ObjectOf(args[0]).callable) == kCodecsEncode) {
+      return BytesOf(tree, meanings, args[0]);  // bytearray(_codecs.encode(...))
+    }
   }
   return std::nullopt;
 }
@@ -215,20 +219,38 @@ std::optional<Tensor> ReadNumpyArray(const Tree& tree, const std::vector<GlobalM
                        where);
 }
 
-std::string NumpyScalarText(const Tree& tree, const std::vector<GlobalMeaning>& meanings, Value value) {
+constexpr uint64_t kMostScalarBytes = 1024;  // of a scalar, each time that it is named
+
+static std::string StringScalarText(const Tree& tree, const std::vector<GlobalMeaning>& meanings, Value value) {
   if (!value.Is(Kind::kObject)) return {};
   const Object& object = tree.ObjectOf(value);
-  if (KindOf(meanings, object.callable) != kNumpyScalar) return {};
   Args args = tree.Sequence(object.args);
-  constexpr uint64_t kMostBytes = 1024;  // of a scalar, each time that it is named
-  if (args.size() != 2 || TextSize(tree, args[1]) > kMostBytes) return {};
+  if (KindOf(meanings, object.callable) != kNumpyScalar || args.size() != 2) return {};
+  if (TextSize(tree, args[1]) > kMostScalarBytes) return {};
   NumpyCode dtype = DTypeOf(tree, meanings, args[0]);
   auto bytes = BytesOf(tree, meanings, args[1]);
-  if (dtype.dtype == DType::kUnknown && bytes) return StringScalar(CodeOf(tree, args[0]), dtype.big_endian, *bytes);
-  if (dtype.dtype == DType::kUnknown || !bytes || bytes->size() != Info(dtype.dtype).item_size) return {};
+  if (dtype.dtype != DType::kUnknown || !bytes) return {};
+  return StringScalar(CodeOf(tree, args[0]), dtype.big_endian, *bytes);
+}
+
+std::optional<NumpyScalar> NumpyScalarOf(const Tree& tree, const std::vector<GlobalMeaning>& meanings, Value value) {
+  if (!value.Is(Kind::kObject)) return std::nullopt;
+  const Object& object = tree.ObjectOf(value);
+  if (KindOf(meanings, object.callable) != kNumpyScalar) return std::nullopt;
+  Args args = tree.Sequence(object.args);
+  if (args.size() != 2 || TextSize(tree, args[1]) > kMostScalarBytes) return std::nullopt;
+  NumpyCode dtype = DTypeOf(tree, meanings, args[0]);
+  auto bytes = BytesOf(tree, meanings, args[1]);
+  if (dtype.dtype == DType::kUnknown || !bytes || bytes->size() != Info(dtype.dtype).item_size) return std::nullopt;
   if (dtype.big_endian) SwapBytes(*bytes, dtype.dtype);
+  return NumpyScalar{dtype.dtype, std::move(*bytes)};
+}
+
+std::string NumpyScalarText(const Tree& tree, const std::vector<GlobalMeaning>& meanings, Value value) {
+  auto scalar = NumpyScalarOf(tree, meanings, value);
+  if (!scalar) return StringScalarText(tree, meanings, value);
   std::string text;
-  AppendElement(text, dtype.dtype, bytes->data());
+  AppendElement(text, scalar->dtype, scalar->bytes.data());
   return text;
 }
 

@@ -29,6 +29,14 @@ std::optional<Tensor> ReadNumpyArray(const pickle::Tree& tree, const std::vector
 // `numpy.core.multiarray.scalar(dtype, bytes)` as text; empty when it is something else.
 std::string NumpyScalarText(const pickle::Tree& tree, const std::vector<GlobalMeaning>& meanings, pickle::Value value);
 
+// The same as the little-endian bytes of one element; nullopt when it is something else.
+struct NumpyScalar {
+  DType dtype = DType::kUnknown;
+  std::vector<std::byte> bytes;
+};
+std::optional<NumpyScalar> NumpyScalarOf(const pickle::Tree& tree, const std::vector<GlobalMeaning>& meanings,
+                                         pickle::Value value);
+
 // Bytes as Python 3 pickles them at protocol 2: `_codecs.encode(text, 'latin1')`; nullopt when value is nothing of the
 // kind.
 std::optional<std::vector<std::byte>> BytesOf(const pickle::Tree& tree, const std::vector<GlobalMeaning>& meanings,

@@ -304,7 +304,7 @@ Result<size_t> WalkObjects(ModelBuilder& builder, Index source, LegacyFile first
   }
 }
 
-Result<Model> Open(OpenContext context, const OpenOptions&) {
+Result<Model> Open(OpenContext context, const OpenOptions& options) {
   ModelBuilder builder(std::move(context.findings));
   Index source = builder.AddSource(std::move(context.source));
   PTHVIEW_ASSIGN(LegacyFile file, LoadTorchLegacy(builder, source, 0, 0));
@@ -318,7 +318,7 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
     model.format_text += fmt::format(", {} objects in a row", count);
     return std::move(builder).Finish();
   }
-  WalkTorchPickle(file.pickle, MakeNestedReader(builder), builder);
+  WalkTorchPickle(file.pickle, MakeNestedReader(builder), builder, {.content = options.content});
   if (file.end < size) {
     builder.Note(Severity::kInfo, "trailing-bytes", "",
                  fmt::format("{} bytes stand behind the last storage", size - file.end));

@@ -250,12 +250,12 @@ int Match(const OpenContext& context) {
   return torch ? 95 : 0;
 }
 
-Result<Model> Open(OpenContext context, const OpenOptions&) {
+Result<Model> Open(OpenContext context, const OpenOptions& options) {
   ModelBuilder builder(std::move(context.findings));
   PTHVIEW_ASSIGN(std::vector<TarMember> members, ReadTar(*context.source, &builder.findings()));
   Index source = builder.AddSource(std::move(context.source));
   PTHVIEW_ASSIGN(TorchPickle file, TarFile(builder, source, std::move(members)).Read());
-  WalkTorchPickle(file, MakeNestedReader(builder), builder);
+  WalkTorchPickle(file, MakeNestedReader(builder), builder, {.content = options.content});
   Model& model = builder.model();
   model.format_text = "PyTorch tar archive";
   model.producer = "torch before 0.1.10";

@@ -7,6 +7,7 @@
 
 #include "lib/base/escape.h"
 #include "lib/formats/torch/readable_values.h"
+#include "lib/formats/torch/torch_content.h"
 #include "lib/formats/torch/torch_walk_internal.h"
 #include "lib/model/path.h"
 #include "lib/pickle/print.h"
@@ -30,8 +31,9 @@ bool IsFilled(const pickle::Tree& tree, const Object& object) {
   return !tree.ItemsOf(object).empty() || !tree.DictItemsOf(object).empty();
 }
 
-// Bookkeeping of nn.Module that says nothing about the model.
-bool IsInternalAttribute(std::string_view name) {
+}  // namespace
+
+bool IsModuleBookkeeping(std::string_view name) {
   return name == "_parameters" || name == "_buffers" || name == "_modules" || name == "training" ||
          name == "_non_persistent_buffers_set" || name == "_backend" || name == "_is_full_backward_hook" ||
          name.ends_with("_hooks") || name.ends_with("_hooks_with_kwargs") || name.ends_with("_hooks_always_called") ||
@@ -40,8 +42,6 @@ bool IsInternalAttribute(std::string_view name) {
          // of torch.fx: the code stands as the module's source
          name == "_code" || name == "_lineno_map" || name == "_prologue_start";
 }
-
-}  // namespace
 
 void TorchWalk::Run() {
   Value root = tree_.root;
@@ -63,6 +63,14 @@ void TorchWalk::Run() {
   NameDangers();
   ReportCycles();
   tensors_.Report();
+  if (options_.content) {
+    auto row_of = [&](Value value) {
+      if (value.Is(Kind::kObject)) return first_row_[value.index];
+      auto found = first_persistent_.find(value.index);
+      return found == first_persistent_.end() ? kNone : found->second;
+    };
+    model_.content = TorchContent(file_, values_, tensors_, forms_, row_of, builder_.arena()).Read();
+  }
   if (options_.part != kNone) return;
   if (!options_.part_kind) PromoteRootPart();
   DropUnusedRootPart();
@@ -96,7 +104,7 @@ void TorchWalk::Step() {
     const Pair& pair = segment.pairs[i];
     if (pair.first.IsText()) {
       key_text = pair.first.Text();
-      if (segment.role == WalkRole::kModuleAttributes && IsInternalAttribute(key_text)) return;
+      if (segment.role == WalkRole::kModuleAttributes && IsModuleBookkeeping(key_text)) return;
       AppendTextKey(path_, key_text);
     } else if (pair.first.Is(Kind::kInt)) {
       AppendIndex(path_, pair.first.integer);

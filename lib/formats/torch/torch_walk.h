@@ -19,6 +19,7 @@ struct WalkOptions {
   Index part = kNone;     // the part that everything belongs to; kNone: parts of its own
   std::optional<PartKind> part_kind;  // of the root's own part; nullopt: told by what is inside
   std::optional<TensorKind> kind;     // of all tensors; nullopt: told by where they stand
+  bool content = false;               // fill Model::content with the pickle's tree
 };
 
 void WalkTorchPickle(const TorchPickle& file, const NestedStorageReader& nested, ModelBuilder& builder,

@@ -46,6 +46,9 @@ enum class Within : uint8_t {
   kModuleAttribute,  // of an nn.Module, beside its parameters, buffers and submodules: not in its state_dict
 };
 
+// Whether an attribute of nn.Module says nothing about the model.
+bool IsModuleBookkeeping(std::string_view name);
+
 // A container that is being walked.
 struct WalkFrame {
   std::array<WalkSegment, 5> segments;
@@ -175,6 +178,7 @@ class TorchWalk {
   PackedReader packed_;
   PartRules rules_;
   std::vector<Index> first_row_;  // by object index: the row of a tensor that was listed already
+  std::unordered_map<uint32_t, Index> first_persistent_;  // the same by persistent id; only for the content
   int64_t again_budget_;          // steps inside containers that were listed before
   bool exhausted_ = false;        // no text may be written out any more
   bool limited_ = false;

@@ -86,6 +86,7 @@ bool TorchWalk::AddTensor(Value value, WalkRole role, std::string_view key, cons
       place.within != Within::kModuleAttribute && !(role == WalkRole::kBuffers && IsNotPersistent(key, place));
   Index index = builder_.AddTensor(tensor);
   if (first != nullptr && *first == kNone) *first = index;
+  if (first == nullptr && options_.content) first_persistent_.try_emplace(value.index, index);
   if (place.module != kNone) model_.modules[place.module].tensors.push_back(index);
   return true;
 }

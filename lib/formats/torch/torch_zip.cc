@@ -61,7 +61,7 @@ bool OfRow(const Finding& finding) {
 
 int Match(const OpenContext& context) { return context.zip != nullptr && !PickleRecord(*context.zip).empty() ? 80 : 0; }
 
-Result<Model> Open(OpenContext context, const OpenOptions&) {
+Result<Model> Open(OpenContext context, const OpenOptions& options) {
   ModelBuilder builder(std::move(context.findings));
   const ZipArchive& zip = *context.zip;
   const bool shard = IsShardBesideMetadata(context);
@@ -92,7 +92,7 @@ Result<Model> Open(OpenContext context, const OpenOptions&) {
   const bool in_folder = !zip.prefix().empty();
   const Producer producer(zip);
   context.zip.reset();  // a fifth of the memory that the walk would otherwise come on top of
-  WalkTorchPickle(file, MakeNestedReader(builder), builder);
+  WalkTorchPickle(file, MakeNestedReader(builder), builder, {.content = options.content});
   if (version.find_first_not_of("0123456789") != std::string::npos) {
     builder.Note(Severity::kWarning, "version", "version", "the format's version is no number, and torch refuses it");
     version.clear();

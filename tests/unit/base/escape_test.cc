@@ -140,6 +140,13 @@ TEST(AppendJsonString, EscapesWhatJsonAndHtmlNeed) {
   }
 }
 
+TEST(UnescapeName, IsTheWayBack) {
+  for (std::string bytes : {"plain", "\\", "\\x41", "\xFF\xFE", "\xED\xA0\x80", "\xC3\xA9", "\\\\u"}) {
+    EXPECT_EQ(UnescapeName(EscapeName(bytes)), bytes);
+  }
+  EXPECT_EQ(UnescapeName("\\q\\x4\\"), "\\q\\x4\\") << "what is no escape stands for itself";
+}
+
 TEST(EscapeForHtml, ReplacesTheFiveCharacters) {
   EXPECT_EQ(EscapeForHtml("<a href=\"x\">R&D's</a>"), "&lt;a href=&quot;x&quot;&gt;R&amp;D&#39;s&lt;/a&gt;");
 }

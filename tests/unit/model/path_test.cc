@@ -74,5 +74,18 @@ TEST(Path, NameWithinAPart) {
   EXPECT_EQ(NameWithin("weight", 6), "") << "the part is the tensor itself";
 }
 
+TEST(Path, KeyOfGivesTheKeyBack) {
+  for (std::string key : {std::string("a.b"), std::string("a key/with \"signs\""), std::string("\n\t\\x41\\"),
+                          std::string("\xFF\xED\xA0\x80"), std::string("\0", 1), std::string("<!</>"), std::string(""),
+                          std::string("\u202e\U0001f600\U000e0021")}) {
+    std::string path;
+    AppendTextKey(path, key);
+    if (!key.empty()) {
+      EXPECT_EQ(KeyOf(path), key) << path;
+    }
+  }
+  EXPECT_EQ(KeyOf("[\"a\"].b"), "[\"a\"].b") << "two steps";
+}
+
 }  // namespace
 }  // namespace pthview

@@ -1,0 +1,592 @@
+#include "converters/torch/content_pickle.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "lib/base/escape.h"
+#include "lib/base/utf8.h"
+#include "lib/model/path.h"
+
+namespace pthview {
+namespace {
+
+constexpr int kMaxDepth = 16;  // of tensors that hold tensors, and of tuples as keys
+constexpr std::string_view kClassKey = "__class__";
+
+// Text that Python decodes: UTF-8, where surrogates may stand.
+bool Decodes(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    CodePoint c = DecodeUtf8(text, i);
+    if (!c.valid && !c.surrogate) return false;
+    i += c.length;
+  }
+  return true;
+}
+
+// The storage class of a type; empty for types that torch has given none, whose bytes are in an untyped storage.
+// Source: torch/storage.py (_dtype_to_storage_type_map).
+std::string StorageClassOf(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat64:
+    case DType::kFloat32:
+    case DType::kFloat16:
+    case DType::kBFloat16:
+    case DType::kInt64:
+    case DType::kInt32:
+    case DType::kInt16:
+    case DType::kInt8:
+    case DType::kUint8:
+    case DType::kBool:
+    case DType::kComplex64:
+    case DType::kComplex128:
+    case DType::kQInt8:
+    case DType::kQInt32:
+    case DType::kQUInt8:
+    case DType::kQUInt4x2:
+    case DType::kQUInt2x4: return std::string(Info(dtype).c10) + "Storage";
+    default: return {};
+  }
+}
+
+constexpr std::array<std::string_view, 2> kCoo = {"indices", "values"};
+constexpr std::array<std::string_view, 3> kByRow = {"crow_indices", "col_indices", "values"};
+constexpr std::array<std::string_view, 3> kByColumn = {"ccol_indices", "row_indices", "values"};
+constexpr std::array<std::string_view, 4> kNestedParts = {"buffer", "sizes", "strides", "offsets"};
+
+std::span<const std::string_view> PartsOf(Layout layout) {
+  switch (layout) {
+    case Layout::kSparseCoo: return kCoo;
+    case Layout::kSparseCsr:
+    case Layout::kSparseBsr: return kByRow;
+    case Layout::kSparseCsc:
+    case Layout::kSparseBsc: return kByColumn;
+    case Layout::kNested: return kNestedParts;
+    default: return {};
+  }
+}
+
+}  // namespace
+
+ContentPickle::ContentPickle(const Model& model, const Content& content, std::span<const Index> selected)
+    : model_(model),
+      content_(content),
+      selected_(model.tensors.size()),
+      memo_(content.nodes.size()),
+      open_(content.nodes.size()),
+      storage_record_(model.storages.size()),
+      untyped_(model.storages.size()) {
+  for (Index row : selected) selected_[row] = true;
+  std::vector<std::pair<size_t, size_t>> of_part(model.parts.size());  // tensors, of them selected
+  for (Index row = 0; row < model.tensors.size(); ++row) {
+    const Tensor& tensor = model.tensors[row];
+    if (tensor.part == kNone) continue;
+    ++of_part[tensor.part].first;
+    of_part[tensor.part].second += selected_[row] ? 1 : 0;
+  }
+  for (size_t i = 0; i < of_part.size(); ++i) {
+    const bool none = of_part[i].first > 0 && of_part[i].second == 0;
+    if (none && !model.parts[i].path.empty()) left_out_.insert(model.parts[i].path);
+  }
+  // A storage has one type in a pickle, unless it is of bytes.
+  std::map<std::tuple<Index, uint64_t, uint64_t>, DType> dtypes;
+  std::vector<std::tuple<Index, uint64_t, uint64_t>> places(model.storages.size());
+  std::map<std::tuple<Index, uint64_t, uint64_t>, bool> mixed;
+  for (size_t i = 0; i < model.storages.size(); ++i) {
+    const Storage& storage = model.storages[i];
+    places[i] = {storage.source, storage.offset, storage.nbytes};
+  }
+  auto look = [&](const Tensor& tensor) {
+    if (tensor.storage == kNone || tensor.layout != Layout::kDense) return;
+    auto [at, is_new] = dtypes.try_emplace(places[tensor.storage], tensor.dtype);
+    if (at->second != tensor.dtype || StorageClassOf(tensor.dtype).empty()) mixed[places[tensor.storage]] = true;
+  };
+  for (Index row : selected) look(model.tensors[row]);
+  for (const Tensor& tensor : model.components) look(tensor);
+  for (size_t i = 0; i < places.size(); ++i) untyped_[i] = mixed.contains(places[i]);
+}
+
+std::string ContentPickle::Write() {
+  Value(content_.root);
+  while (!stack_.empty()) Step();
+  for (const auto& [device, count] : devices_) {
+    losses_.push_back({Loss::kChanged, "device", "",
+                       fmt::format("{} tensors were on {}, and are written for the CPU", count, device)});
+  }
+  return std::move(pickle_).Finish();
+}
+
+void ContentPickle::Note(Loss::Kind kind, std::string_view code, std::string text) {
+  losses_.push_back({kind, std::string(code), path_, std::move(text)});
+}
+
+void ContentPickle::Text(std::string_view text) {
+  if (Decodes(text)) return pickle_.Text(text);
+  Note(Loss::kChanged, "text", "it is no valid text, and is written with its odd bytes escaped");
+  pickle_.Text(EscapeName(text));
+}
+
+void ContentPickle::Value(ContentValue value) {
+  switch (value.kind) {
+    case ContentKind::kNone: return pickle_.None();
+    case ContentKind::kBool:
+    case ContentKind::kInt:
+    case ContentKind::kFloat:
+      if (value.flag) Note(Loss::kChanged, "numpy-scalar", "a NumPy scalar is written as a number of Python");
+      if (value.kind == ContentKind::kBool) return pickle_.Bool(value.boolean);
+      return value.kind == ContentKind::kInt ? pickle_.Int(value.integer) : pickle_.Float(value.real);
+    case ContentKind::kBigInt:
+      if (pickle_.BigInt(value.Text())) return;
+      Note(Loss::kDescribed, "integer", "it is too large for torch.load(weights_only=True), and is written as text");
+      return pickle_.Text(value.Text());
+    case ContentKind::kString: return Text(value.Text());
+    case ContentKind::kBytes: return pickle_.Bytes(value.Text());
+    case ContentKind::kByteArray: return pickle_.ByteArray(value.Text());
+    case ContentKind::kDType:
+      if (DTypeFromName(value.Text())) return pickle_.Global("torch", value.Text());
+      Note(Loss::kDescribed, "dtype", "a type that torch does not have is written as text");
+      return Text(value.Text());
+    case ContentKind::kDevice: {
+      const std::string_view text = value.Text();
+      const size_t colon = text.find(':');
+      pickle_.Global("torch", "device");
+      pickle_.Mark();
+      Text(text.substr(0, colon));
+      int64_t index = 0;
+      if (colon != std::string_view::npos) {
+        for (char digit : text.substr(colon + 1, 4))
+          index = index * 10 + (digit >= '0' && digit <= '9' ? digit - '0' : 0);
+        pickle_.Int(index);
+      }
+      pickle_.Tuple();
+      return pickle_.Reduce();
+    }
+    case ContentKind::kLayout:
+      pickle_.Global("torch.serialization", "_get_layout");
+      Text("torch." + std::string(value.Text().starts_with("torch.") ? value.Text().substr(6) : value.Text()));
+      pickle_.Tuple1();
+      return pickle_.Reduce();
+    case ContentKind::kDescribed:
+      Note(Loss::kDescribed, "described", fmt::format("no plain data: {}", EscapeName(value.Text().substr(0, 200))));
+      return Text(value.Text());
+    case ContentKind::kTensor: {
+      if (selected_[value.index]) return TensorRow(value.index, value.flag);
+      Note(Loss::kDropped, "not-selected", "the tensor is left out, and None stands in its place");
+      return pickle_.None();
+    }
+    default: Open(value);
+  }
+}
+
+void ContentPickle::Open(ContentValue value) {
+  if (memo_[value.index] != 0) return pickle_.Get(memo_[value.index] - 1);
+  const ContentNode& node = content_.nodes[value.index];
+  if (open_[value.index]) {  // a tuple or set that contains itself through others
+    Note(Loss::kDropped, "cycle", "it contains itself, and None stands in its place");
+    return pickle_.None();
+  }
+  open_[value.index] = true;
+  auto remember = [&] { memo_[value.index] = pickle_.Put() + 1; };
+  switch (node.kind) {
+    case ContentKind::kComplex:
+      pickle_.Global("__builtin__", "complex");
+      pickle_.Mark();
+      break;
+    case ContentKind::kTuple: pickle_.Mark(); break;
+    case ContentKind::kSize:
+      pickle_.Global("torch", "Size");
+      pickle_.Mark();
+      break;
+    case ContentKind::kFrozenSet:
+      Note(Loss::kChanged, "frozenset", "torch.load(weights_only=True) knows no frozenset: it is written as a set");
+      [[fallthrough]];
+    case ContentKind::kSet: {
+      const bool hashable =
+          std::ranges::all_of(content_.ItemsOf(value), [&](ContentValue item) { return Hashable(item, 0); });
+      if (hashable) {
+        pickle_.Global("__builtin__", "set");
+      } else {
+        Note(Loss::kChanged, "set",
+             "it holds what has become plain data and cannot be in a set: it is written as a list");
+      }
+      pickle_.EmptyList();
+      if (!hashable) remember();
+      pickle_.Mark();
+      break;
+    }
+    case ContentKind::kList:
+      pickle_.EmptyList();
+      remember();
+      pickle_.Mark();
+      break;
+    case ContentKind::kOrderedDict:
+      EmptyOrderedDict();
+      remember();
+      pickle_.Mark();
+      break;
+    case ContentKind::kCounter:
+      pickle_.Global("collections", "Counter");
+      pickle_.EmptyDict();
+      pickle_.Mark();
+      break;
+    default:
+      pickle_.EmptyDict();
+      remember();
+      pickle_.Mark();
+      if (!node.class_name.empty()) {
+        pickle_.Text(kClassKey);
+        pickle_.Text(node.class_name);
+        Note(Loss::kChanged, "object",
+             fmt::format("an object of {} is written as a dict of its attributes", node.class_name));
+      } else if (node.kind == ContentKind::kDefaultDict) {
+        Note(Loss::kChanged, "defaultdict", "a defaultdict is written as a dict: what makes its defaults is code");
+      }
+  }
+  stack_.push_back({.node = value.index, .path_length = path_.size()});
+}
+
+void ContentPickle::Step() {
+  Frame& frame = stack_.back();
+  const ContentNode& node = content_.nodes[frame.node];
+  path_.resize(frame.path_length);
+  if (frame.attributes) {
+    stack_.pop_back();
+    return pickle_.Build();
+  }
+  if (frame.next == node.count) {
+    const uint32_t index = frame.node;
+    stack_.pop_back();
+    return Close(node, index);
+  }
+  const uint32_t at = frame.next;
+  if (HasPairs(node.kind)) {
+    frame.next += 2;
+    const ContentValue key = content_.items[node.first + at];
+    AppendStep(key);
+    const ContentValue value = content_.items[node.first + at + 1];
+    if (!Keep(value)) return;
+    Key(key, at / 2);
+    return Value(value);
+  }
+  frame.next += 1;
+  AppendIndex(path_, at);
+  Value(content_.items[node.first + at]);
+}
+
+bool ContentPickle::Keep(ContentValue value) {
+  if (value.kind == ContentKind::kTensor && !selected_[value.index]) {
+    Note(Loss::kDropped, "not-selected", "the tensor is left out");
+    return false;
+  }
+  if (HasItems(value.kind) && left_out_.contains(path_)) {
+    Note(Loss::kDropped, "not-selected", "the section is left out");
+    return false;
+  }
+  return true;
+}
+
+void ContentPickle::Close(const ContentNode& node, uint32_t index) {
+  open_[index] = false;
+  auto remember = [&] { memo_[index] = pickle_.Put() + 1; };
+  switch (node.kind) {
+    case ContentKind::kComplex:
+      pickle_.Tuple();
+      pickle_.Reduce();
+      return;
+    case ContentKind::kTuple: pickle_.Tuple(); return remember();
+    case ContentKind::kSize:
+      pickle_.Tuple();
+      pickle_.Tuple1();
+      pickle_.Reduce();
+      return remember();
+    case ContentKind::kSet:
+    case ContentKind::kFrozenSet:
+      pickle_.Appends();
+      if (memo_[index] != 0) return;  // a list
+      pickle_.Tuple1();
+      pickle_.Reduce();
+      return remember();
+    case ContentKind::kList: return pickle_.Appends();
+    case ContentKind::kCounter:
+      pickle_.SetItems();
+      pickle_.Tuple1();
+      pickle_.Reduce();
+      return remember();
+    default: pickle_.SetItems();
+  }
+  // `_metadata` and what else stands beside: a dict of its own, and then applied.
+  if (node.kind != ContentKind::kOrderedDict || node.attributes == ContentNode::kNoNode) return;
+  stack_.push_back({.node = index, .path_length = path_.size(), .attributes = true});
+  Open(ContentValue::At(ContentKind::kDict, node.attributes));
+}
+
+// What Python takes as a key once it is plain data.
+bool ContentPickle::Hashable(ContentValue value, int depth) const {
+  if (!HasItems(value.kind)) return value.kind != ContentKind::kByteArray && value.kind != ContentKind::kTensor;
+  if (value.kind == ContentKind::kComplex || value.kind == ContentKind::kSize) return true;
+  if (value.kind != ContentKind::kTuple || depth > kMaxDepth) return false;
+  return std::ranges::all_of(content_.ItemsOf(value), [&](ContentValue item) { return Hashable(item, depth + 1); });
+}
+
+void ContentPickle::Key(ContentValue key, uint32_t entry) {
+  if (!HasItems(key.kind) && Hashable(key, 0)) return Value(key);
+  if (!Hashable(key, 0)) {
+    Note(Loss::kDescribed, "key", "its key cannot be one as plain data, and is written as text");
+    return Text(fmt::format("{} #{}", AsText(key, 0), entry));
+  }
+  // A tuple of leaves, of tuples: shallow, so that it needs no frames.
+  auto write = [this](auto& self, ContentValue value) -> void {
+    if (!HasItems(value.kind)) return Value(value);
+    if (value.kind == ContentKind::kComplex) pickle_.Global("__builtin__", "complex");
+    if (value.kind == ContentKind::kSize) pickle_.Global("torch", "Size");
+    pickle_.Mark();
+    for (ContentValue item : content_.ItemsOf(value)) self(self, item);
+    pickle_.Tuple();
+    if (value.kind == ContentKind::kSize) pickle_.Tuple1();
+    if (value.kind != ContentKind::kTuple) pickle_.Reduce();
+  };
+  write(write, key);
+}
+
+std::string ContentPickle::AsText(ContentValue value, int depth) const {
+  switch (value.kind) {
+    case ContentKind::kNone: return "None";
+    case ContentKind::kBool: return value.boolean ? "True" : "False";
+    case ContentKind::kInt: return fmt::format("{}", value.integer);
+    case ContentKind::kFloat: return fmt::format("{}", value.real);
+    case ContentKind::kTensor: return fmt::format("tensor {}", model_.tensors[value.index].path);
+    default: break;
+  }
+  if (HasText(value.kind)) return EscapeName(value.Text().substr(0, 200));
+  const ContentNode& node = content_.nodes[value.index];
+  std::string text = node.class_name.empty() ? std::string(ContentKindName(node.kind)) : std::string(node.class_name);
+  text += '(';
+  size_t shown = 0;
+  for (ContentValue item : content_.ItemsOf(value)) {
+    if (shown++ > 0) text += ", ";
+    if (shown > 8 || depth > 2 || text.size() > 400) {
+      text += "...";
+      break;
+    }
+    text += AsText(item, depth + 1);
+  }
+  return text + ')';
+}
+
+void ContentPickle::AppendStep(ContentValue key) {
+  if (key.kind == ContentKind::kString || key.kind == ContentKind::kBytes) return AppendTextKey(path_, key.Text());
+  if (key.kind == ContentKind::kInt) return AppendIndex(path_, key.integer);
+  AppendOtherKey(path_, AsText(key, 0));
+}
+
+void ContentPickle::EmptyOrderedDict() {
+  pickle_.Global("collections", "OrderedDict");
+  pickle_.EmptyTuple();
+  pickle_.Reduce();
+}
+
+void ContentPickle::Sizes(std::span<const int64_t> sizes) {
+  pickle_.Mark();
+  for (int64_t size : sizes) pickle_.Int(size);
+  pickle_.Tuple();
+}
+
+void ContentPickle::TensorRow(Index row, bool parameter) {
+  const Tensor& tensor = model_.tensors[row];
+  Index first = row;
+  for (int steps = 0; model_.tensors[first].same_as != kNone && steps < kMaxDepth; ++steps)
+    first = model_.tensors[first].same_as;
+  const uint64_t key = uint64_t{first} * 2 + (parameter ? 1 : 0);
+  if (auto known = tensor_memo_.find(key); known != tensor_memo_.end()) return pickle_.Get(known->second);
+  if (!tensor.device.empty() && tensor.device != "cpu" && tensor.device != "meta")
+    ++devices_[std::string(tensor.device)];
+  if (!tensor.class_name.empty()) {
+    Note(Loss::kChanged, "tensor-class",
+         tensor.class_name == "storage" ? "a bare storage is written as a tensor of its elements"
+                                        : fmt::format("a {} is written as a plain tensor", tensor.class_name));
+  }
+  // Only floating and complex tensors may ask for gradients.
+  const DTypeClass kind = Info(tensor.dtype).kind;
+  const bool gradients =
+      tensor.requires_grad.value_or(parameter) && (kind == DTypeClass::kFloat || kind == DTypeClass::kComplex);
+  if (parameter) {
+    pickle_.Global("torch._utils", "_rebuild_parameter");
+    pickle_.Mark();
+  }
+  WriteTensor(tensor, 0);
+  if (parameter) {
+    pickle_.Bool(gradients);
+    EmptyOrderedDict();
+    pickle_.Tuple();
+    pickle_.Reduce();
+  }
+  tensor_memo_.emplace(key, pickle_.Put());
+}
+
+void ContentPickle::WriteTensor(const Tensor& tensor, int depth) {
+  if (tensor.dtype == DType::kUnknown) {
+    Note(Loss::kDropped, "dtype", "the type of its elements is not known: None stands in its place");
+    return pickle_.None();
+  }
+  const auto parts = PartsOf(tensor.layout);
+  if (!parts.empty() && HasComponents(tensor, parts) && depth < kMaxDepth) {
+    if (tensor.layout == Layout::kNested) {
+      pickle_.Global("torch._utils", "_rebuild_nested_tensor");
+      pickle_.Mark();
+      Components(tensor, parts, depth);
+    } else {
+      pickle_.Global("torch._utils", "_rebuild_sparse_tensor");
+      pickle_.Mark();
+      pickle_.Global("torch.serialization", "_get_layout");
+      pickle_.Text("torch." + std::string(LayoutName(tensor.layout)));
+      pickle_.Tuple1();
+      pickle_.Reduce();
+      pickle_.Mark();
+      Components(tensor, parts, depth);
+      pickle_.Global("torch", "Size");
+      Sizes(tensor.shape);
+      pickle_.Tuple1();
+      pickle_.Reduce();
+      pickle_.Tuple();
+    }
+    pickle_.Tuple();
+    return pickle_.Reduce();
+  }
+  if (tensor.layout != Layout::kDense) return Holder(tensor, depth);
+  if (tensor.data != DataState::kPresent) return Meta(tensor);
+  Dense(tensor);
+}
+
+bool ContentPickle::HasComponents(const Tensor& tensor, std::span<const std::string_view> names) const {
+  return std::ranges::all_of(names, [&](std::string_view name) {
+    return std::ranges::any_of(model_.ComponentsOf(tensor), [&](const Component& c) { return c.name == name; });
+  });
+}
+
+void ContentPickle::Components(const Tensor& tensor, std::span<const std::string_view> names, int depth) {
+  for (std::string_view name : names) {
+    for (const Component& component : model_.ComponentsOf(tensor)) {
+      if (component.name != name) continue;
+      WriteTensor(model_.components[component.tensor], depth + 1);
+      break;
+    }
+  }
+}
+
+// A tensor made of tensors in a way that only its class knows.
+void ContentPickle::Holder(const Tensor& tensor, int depth) {
+  Note(Loss::kChanged, "tensor-layout",
+       fmt::format("a {} tensor is written as a dict of the tensors that it is made of", LayoutName(tensor.layout)));
+  pickle_.EmptyDict();
+  pickle_.Mark();
+  pickle_.Text(kClassKey);
+  pickle_.Text(tensor.class_name.empty() ? LayoutName(tensor.layout) : tensor.class_name);
+  if (depth < kMaxDepth) {
+    for (const Component& component : model_.ComponentsOf(tensor)) {
+      Text(component.name);
+      WriteTensor(model_.components[component.tensor], depth + 1);
+    }
+  }
+  pickle_.SetItems();
+}
+
+// Name, shape and type without values, as torch writes meta tensors.
+void ContentPickle::Meta(const Tensor& tensor, bool said) {
+  if (tensor.data != DataState::kMeta && !said) {
+    Note(Loss::kDropped, "data", "its values are not in the file: a meta tensor of its shape stands in its place");
+  }
+  pickle_.Global("torch._utils", "_rebuild_meta_tensor_no_storage");
+  pickle_.Mark();
+  pickle_.Global("torch", DTypeName(tensor.dtype));
+  Sizes(tensor.shape);
+  Sizes(tensor.strides);
+  pickle_.Bool(false);
+  pickle_.Tuple();
+  pickle_.Reduce();
+}
+
+void ContentPickle::StorageId(const Tensor& tensor, bool untyped) {
+  uint32_t record = 0;
+  const auto item = std::max<uint64_t>(Info(tensor.dtype).item_size, 1);
+  if (tensor.storage == kNone) {
+    record = static_cast<uint32_t>(records_.size());
+    records_.push_back({});
+  } else if (storage_record_[tensor.storage] != 0) {
+    record = storage_record_[tensor.storage] - 1;
+  } else {
+    const Storage& storage = model_.storages[tensor.storage];
+    auto [at, is_new] = record_of_.try_emplace({storage.source, storage.offset, storage.nbytes},
+                                               static_cast<uint32_t>(records_.size()));
+    if (is_new) records_.push_back({tensor.storage, untyped ? storage.nbytes : storage.nbytes / item * item});
+    record = at->second;
+    storage_record_[tensor.storage] = record + 1;
+  }
+  pickle_.Mark();
+  pickle_.Text("storage");
+  if (untyped) {
+    pickle_.Global("torch.storage", "UntypedStorage");
+  } else {
+    pickle_.Global("torch", StorageClassOf(tensor.dtype));
+  }
+  pickle_.Text(std::to_string(record));
+  pickle_.Text("cpu");
+  pickle_.Int(static_cast<int64_t>(untyped ? records_[record].nbytes : records_[record].nbytes / item));
+  pickle_.Tuple();
+  pickle_.PersistentId();
+}
+
+void ContentPickle::Dense(const Tensor& tensor) {
+  const bool untyped = StorageClassOf(tensor.dtype).empty() || (tensor.storage != kNone && untyped_[tensor.storage]);
+  const bool quantized = tensor.quantization != kNone;
+  if (quantized != (Info(tensor.dtype).kind == DTypeClass::kQuantized) ||
+      (quantized && model_.quantizations[tensor.quantization].per_channel &&
+       (model_.quantizations[tensor.quantization].scales == kNone ||
+        model_.quantizations[tensor.quantization].zero_points == kNone))) {
+    Note(Loss::kDropped, "quantization", "how it is quantized is not in the file: a meta tensor stands in its place");
+    return Meta(tensor, true);
+  }
+  const DTypeClass kind = Info(tensor.dtype).kind;
+  const bool gradients =
+      tensor.requires_grad.value_or(false) && (kind == DTypeClass::kFloat || kind == DTypeClass::kComplex);
+  pickle_.Global("torch._utils", quantized ? "_rebuild_qtensor"
+                                 : untyped ? "_rebuild_tensor_v3"
+                                           : "_rebuild_tensor_v2");
+  pickle_.Mark();
+  StorageId(tensor, untyped && !quantized);
+  pickle_.Int(tensor.offset);
+  Sizes(tensor.shape);
+  Sizes(tensor.strides);
+  if (quantized) {
+    const Quantization& how = model_.quantizations[tensor.quantization];
+    pickle_.Mark();
+    pickle_.Global("torch", how.per_channel ? "per_channel_affine" : "per_tensor_affine");
+    if (how.per_channel) {
+      WriteTensor(model_.components[how.scales], kMaxDepth);
+      WriteTensor(model_.components[how.zero_points], kMaxDepth);
+      pickle_.Int(how.axis);
+    } else {
+      pickle_.Float(how.scale);
+      pickle_.Int(how.zero_point);
+    }
+    pickle_.Tuple();
+  }
+  pickle_.Bool(gradients);
+  EmptyOrderedDict();
+  if (untyped && !quantized) pickle_.Global("torch", DTypeName(tensor.dtype));
+  if (tensor.conj || tensor.neg) {
+    pickle_.EmptyDict();
+    pickle_.Mark();
+    for (auto [name, set] : {std::pair("conj", tensor.conj), std::pair("neg", tensor.neg)}) {
+      if (!set) continue;  // naming it is what sets it
+      pickle_.Text(name);
+      pickle_.Bool(true);
+    }
+    pickle_.SetItems();
+  }
+  pickle_.Tuple();
+  pickle_.Reduce();
+}
+
+}  // namespace pthview
