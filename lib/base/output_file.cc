@@ -25,6 +25,7 @@ namespace {
 constexpr size_t kBufferSize = size_t{1} << 18;
 constexpr uint64_t kCopyChunk = uint64_t{64} << 20;  // between two looks at Ctrl-C
 constexpr size_t kReadChunk = size_t{1} << 20;
+constexpr off_t kWriteBack = off_t{16} << 20;
 
 // Paths of the temporaries that exist, where a signal handler can read them: no allocation, no locks.
 enum SlotState : int { kFree, kClaimed, kInUse };
@@ -190,6 +191,11 @@ Status OutputFile::WriteThrough(std::string_view bytes) {
       return OsError(target_, "cannot write", errno);
     }
     bytes.remove_prefix(static_cast<size_t>(written));
+    if (observer_ == nullptr || to_stdout_) continue;
+    // Whoever watches will sync: the disk may begin.
+    const off_t at = ::lseek(fd_, 0, SEEK_CUR);
+    if (at / kWriteBack == (at - written) / kWriteBack) continue;
+    ::sync_file_range(fd_, (at - written) / kWriteBack * kWriteBack, 0, SYNC_FILE_RANGE_WRITE);
   }
   return Ok();
 }
@@ -226,7 +232,8 @@ Status OutputFile::CopyFrom(const ByteSource& source, uint64_t offset, uint64_t 
   if (past_buffer) PTHVIEW_TRY(Flush());
   // The kernel copies page by page. Where pages of one file do not fall on pages of the other it handles each twice,
   // and blocks that end where the output's own blocks do are faster.
-  bool in_kernel = past_buffer && observer_ == nullptr && source.descriptor() >= 0 && offset % kPage == position_ % kPage;
+  bool in_kernel =
+      past_buffer && observer_ == nullptr && source.descriptor() >= 0 && offset % kPage == position_ % kPage;
   bool copy_file_range_works = in_kernel;
   std::vector<std::byte> block;
   while (length > 0) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
@@ -19,8 +20,10 @@
 #include "lib/analysis/names/glob.h"
 #include "lib/analysis/scan/scan.h"
 #include "lib/base/json.h"
+#include "lib/base/progress.h"
 #include "lib/base/read_failures.h"
 #include "lib/base/sha256.h"
+#include "lib/base/sha256_pair.h"
 #include "lib/base/threads.h"
 #include "lib/formats/annotations.h"
 #include "lib/formats/format.h"
@@ -45,23 +48,52 @@ bool MayPass(ErrorCode code) {
          code == ErrorCode::kNotFound || code == ErrorCode::kInternal || code == ErrorCode::kExists;
 }
 
+// Hashes outputs as they are written; of small ones it keeps the bytes, to be hashed together with others.
 class Hashes : public OutputObserver {
  public:
-  void Begin(const std::string& path) override { files_.push_back({path, std::make_unique<Sha256>(), 0}); }
+  explicit Hashes(bool keep) : keep_(keep) {}
+  void Begin(const std::string& path) override {
+    files_.push_back({.path = path, .hash = keep_ ? nullptr : std::make_unique<Sha256>()});
+  }
   void Bytes(std::span<const std::byte> bytes) override {
-    files_.back().hash->Update(bytes);
-    files_.back().bytes += bytes.size();
+    File& file = files_.back();
+    file.bytes += bytes.size();
+    if (keep_ && file.bytes <= kKept) {
+      file.kept.insert(file.kept.end(), bytes.begin(), bytes.end());
+      return;
+    }
+    if (file.hash == nullptr) {  // it has become too large to be kept
+      file.hash = std::make_unique<Sha256>();
+      file.hash->Update(file.kept);
+      file.kept = {};
+    }
+    file.hash->Update(bytes);
   }
   struct File {
     std::string path;
     std::unique_ptr<Sha256> hash;
+    std::vector<std::byte> kept;
     uint64_t bytes = 0;
   };
   std::vector<File>& files() { return files_; }
 
  private:
+  static constexpr uint64_t kKept = uint64_t{64} << 20;
+  bool keep_;
   std::vector<File> files_;
 };
+
+using View = std::tuple<Index, int64_t, std::vector<int64_t>, std::vector<int64_t>, DType, bool, bool>;
+
+View ViewOf(const Tensor& tensor) {
+  return {tensor.storage,
+          tensor.offset,
+          {tensor.shape.begin(), tensor.shape.end()},
+          {tensor.strides.begin(), tensor.strides.end()},
+          tensor.dtype,
+          tensor.conj,
+          tensor.neg};
+}
 
 struct Work {
   const SourceRun& run;
@@ -117,36 +149,131 @@ struct Work {
 
   // ---- hashes ----
 
+  // A view of values, of which several tensors may be one.
+  struct Values {
+    const Tensor* tensor;
+    std::optional<ByteRange> in_file;  // it stands in the source as it is
+    std::string sha256;
+  };
+  std::vector<Values> values;
+  std::vector<size_t> values_of;  // by row, plus 1
+  std::vector<std::byte> whole;   // a small source
+
   // Views may each show all of a large storage: past a multiple of the file they are not hashed.
-  Status HashTensors(const Model& model, std::span<const Index> selected) {
-    tensor_hashes.assign(model.tensors.size(), {});
+  void ListValues(const Model& model, std::span<const Index> selected) {
+    values_of.assign(model.tensors.size(), 0);
     uint64_t stored = uint64_t{64} << 20;
     for (const Storage& storage : model.storages) stored += std::min(storage.nbytes, UINT64_MAX / 1024 / 1024);
     uint64_t budget = stored * 16;
-    std::map<std::tuple<Index, int64_t, std::vector<int64_t>, std::vector<int64_t>, DType, bool, bool>, std::string>
-        known;
+    std::map<View, size_t> known;
     for (Index row : selected) {
       const Tensor& tensor = model.tensors[row];
       if (tensor.layout != Layout::kDense || tensor.data != DataState::kPresent) continue;
-      auto [at, is_new] = known.try_emplace({tensor.storage,
-                                             tensor.offset,
-                                             {tensor.shape.begin(), tensor.shape.end()},
-                                             {tensor.strides.begin(), tensor.strides.end()},
-                                             tensor.dtype,
-                                             tensor.conj,
-                                             tensor.neg});
+      auto [at, is_new] = known.try_emplace(ViewOf(tensor), values.size() + 1);
       if (is_new) {
         if (tensor.nbytes() > budget) {
+          known.erase(at);
           ledger.emplace_back("", Loss{Loss::kDescribed, "not-hashed", std::string(tensor.path),
                                        "it shows the same values too often to be hashed"});
           continue;
         }
         budget -= tensor.nbytes();
-        PTHVIEW_ASSIGN(at->second, HashTensor(model, tensor));
+        auto range = ContiguousRange(model, tensor);
+        const bool of_file = range && range->source != kNone && model.sources[range->source]->descriptor() >= 0 &&
+                             model.sources[range->source]->name() == source.path;
+        values.push_back({&tensor, of_file ? range : std::nullopt, {}});
       }
-      tensor_hashes[row] = at->second;
+      values_of[row] = at->second;
+    }
+  }
+
+  // What stands elsewhere than in the source: gathered, unpacked, converted.
+  Status HashOthers(const Model& model) {
+    for (Values& view : values) {
+      if (!view.sha256.empty()) continue;
+      PTHVIEW_ASSIGN(view.sha256, HashTensor(model, *view.tensor));
     }
     return Ok();
+  }
+
+  // The source and its tensors, and what else is in `jobs`, two at a time.
+  void HashWhole(std::vector<HashJob>& jobs) {
+    jobs.push_back({.pieces = {whole}});
+    std::vector<size_t> of;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const auto& range = values[i].in_file;
+      if (!values[i].sha256.empty() || !range || range->offset > whole.size() ||
+          range->nbytes > whole.size() - range->offset) {
+        continue;
+      }
+      of.push_back(i);
+      jobs.push_back({.pieces = {std::span(whole).subspan(range->offset, range->nbytes)}});
+    }
+    const size_t first = jobs.size() - of.size();
+    HashAll(jobs);
+    out.entry.sha256 = jobs[first - 1].sha256;
+    out.entry.bytes = whole.size();
+    for (size_t i = 0; i < of.size(); ++i) values[of[i]].sha256 = jobs[first + i].sha256;
+  }
+
+  // A large source: read once, and each block hashed for it and for the tensor that stands there.
+  Status HashLarge() {
+    std::vector<Values*> inside;
+    for (Values& view : values) {
+      if (view.in_file && view.in_file->nbytes > 0) inside.push_back(&view);
+    }
+    std::stable_sort(inside.begin(), inside.end(),
+                     [](const Values* a, const Values* b) { return a->in_file->offset < b->in_file->offset; });
+    PTHVIEW_ASSIGN(auto file, OpenFile(source.path));
+    Sha256Stream of_file;
+    Sha256Stream of_tensor;
+    std::vector<std::byte> block;
+    size_t next = 0;
+    uint64_t done = 0;
+    while (done < file->size()) {
+      if (Progress::Interrupted()) return Error{ErrorCode::kInterrupted, "interrupted"};
+      block.resize(static_cast<size_t>(std::min<uint64_t>(kReadBlock, file->size() - done)));
+      PTHVIEW_TRY(file->ReadAt(done, block));
+      for (std::span<const std::byte> rest = block; !rest.empty();) {
+        const uint64_t at = done + block.size() - rest.size();
+        // Views that overlap the one before are hashed later, on their own.
+        while (next < inside.size() && inside[next]->sha256.empty() && inside[next]->in_file->offset < at &&
+               inside[next] != current_) {
+          ++next;
+        }
+        const ByteRange* range = next < inside.size() ? &*inside[next]->in_file : nullptr;
+        if (range == nullptr || at < range->offset) {
+          const uint64_t until = range == nullptr ? rest.size() : std::min<uint64_t>(rest.size(), range->offset - at);
+          of_file.Update(rest.first(until));
+          rest = rest.subspan(until);
+          continue;
+        }
+        if (current_ != inside[next]) {
+          current_ = inside[next];
+          of_tensor = Sha256Stream();
+        }
+        const uint64_t size = std::min<uint64_t>(rest.size(), range->offset + range->nbytes - at);
+        Sha256Stream::UpdateBoth(of_file, rest.first(size), of_tensor, rest.first(size));
+        rest = rest.subspan(size);
+        if (at + size == range->offset + range->nbytes) {
+          current_->sha256 = of_tensor.Finish();
+          current_ = nullptr;
+          ++next;
+        }
+      }
+      done += block.size();
+    }
+    out.entry.sha256 = of_file.Finish();
+    out.entry.bytes = done;
+    return Ok();
+  }
+  Values* current_ = nullptr;
+
+  void SpreadHashes() {
+    tensor_hashes.assign(values_of.size(), {});
+    for (size_t row = 0; row < values_of.size(); ++row) {
+      if (values_of[row] != 0) tensor_hashes[row] = values[values_of[row] - 1].sha256;
+    }
   }
 
   // ---- outputs ----
@@ -195,8 +322,7 @@ struct Work {
 
   bool To(std::string_view format) const { return std::ranges::find(options().to, format) != options().to.end(); }
 
-  Status Write(Model& model, std::span<const Index> selected) {
-    Hashes hashes;
+  Status Write(Model& model, std::span<const Index> selected, Hashes& hashes) {
     ConvertOptions convert;
     convert.observer = &hashes;
     const bool store = options().dedup == Dedup::kTensors;
@@ -224,13 +350,18 @@ struct Work {
       convert.data = To("pth") ? "describe" : "file";
       PTHVIEW_TRY(WriteOne(model, selected, format, convert));
     }
+    return Ok();
+  }
+
+  void TakeOutputs(Hashes& hashes, std::span<const HashJob> kept) {
+    size_t next = 0;
     for (Hashes::File& file : hashes.files()) {
-      OutputRecord output{FinalFolder() + "/" + BaseName(file.path), file.bytes, file.hash->Finish()};
+      OutputRecord output{FinalFolder() + "/" + BaseName(file.path), file.bytes,
+                          file.hash != nullptr ? file.hash->Finish() : kept[next++].sha256};
       out.staged.push_back({file.path, output.path});
       out.staged_bytes += output.bytes;
       out.entry.outputs.push_back(std::move(output));
     }
-    return Ok();
   }
 
   // A format may have taken what the disk would not give for damage.
@@ -253,20 +384,21 @@ struct Work {
       return Error{ErrorCode::kIo, "it has gone since it was found", source.path};
     }
     const bool large = source.size >= kLarge;
-    std::optional<Result<FileHash>> hash;
-    auto hash_source = [&] { hash.emplace(HashFile(source.path)); };
+    const bool store = options().dedup == Dedup::kTensors;
     const std::vector<size_t> rules = run.rules.For(source.name);
     for (size_t i : rules) entry.rules += fmt::format("{}{}", entry.rules.empty() ? "" : ",", i);
-    const bool known_first = !large || options().dedup == Dedup::kFiles;
-    if (known_first) {
-      hash_source();
-      if (!*hash) return std::move(*hash).error();
-      entry.sha256 = (*hash)->sha256;
-      entry.bytes = (*hash)->bytes;
+    if (options().dedup == Dedup::kFiles) {
+      PTHVIEW_ASSIGN(FileHash hash, HashFile(source.path));
+      entry.sha256 = std::move(hash.sha256);
+      entry.bytes = hash.bytes;
       if (run.is_known(entry.sha256, entry.rules, entry.name)) {
         entry.state = "same";
         return Ok();
       }
+    }
+    if (!large) {
+      PTHVIEW_ASSIGN(auto file, OpenFile(source.path));
+      PTHVIEW_ASSIGN(whole, file->Read(0, file->size()));
     }
     if (auto report = Scan(source.path)) {
       entry.verdict = VerdictName(VerdictOf(*report));
@@ -277,9 +409,9 @@ struct Work {
       if (ReadFailuresOf(source.path) != failures_before) {
         return Error{ErrorCode::kIo, "the disk could not read all of it", source.path};
       }
-      if (!known_first) {
-        hash_source();
-        if (*hash) entry.sha256 = (*hash)->sha256, entry.bytes = (*hash)->bytes;
+      if (auto hash = entry.sha256.empty() ? HashFile(source.path) : FileHash{entry.sha256, entry.bytes}) {
+        entry.sha256 = hash->sha256;
+        entry.bytes = hash->bytes;
       }
       return std::move(model).error();
     }
@@ -299,26 +431,40 @@ struct Work {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     if (error) return Error{ErrorCode::kIo, "cannot create a folder: " + error.message(), folder};
-    Status written;
-    Status hashed;
-    auto write = [&] { written = Write(*model, selected); };
-    auto hash_tensors = [&] { hashed = HashTensors(*model, selected); };
-    const bool store = options().dedup == Dedup::kTensors;
+    ListValues(*model, selected);
+    Hashes hashes(!large);
+    std::vector<HashJob> jobs;
     if (large && !store) {
-      InParallel(write, [&] {
-        if (!known_first) hash_source();
-        hash_tensors();
-      });
+      Status written;
+      Status hashed;
+      InParallel([&] { written = Write(*model, selected, hashes); },
+                 [&] {
+                   hashed = HashLarge();
+                   if (hashed) hashed = HashOthers(*model);
+                 });
+      PTHVIEW_TRY(hashed);
+      PTHVIEW_TRY(written);
     } else {
-      hash_tensors();
-      if (!hash) hash_source();
-      if (hashed) write();
+      if (store) {  // the store's files are called by their hashes
+        if (large) PTHVIEW_TRY(HashLarge());
+        if (!large) HashWhole(jobs);
+        PTHVIEW_TRY(HashOthers(*model));
+        SpreadHashes();
+        jobs.clear();
+      }
+      PTHVIEW_TRY(Write(*model, selected, hashes));
+      for (const Hashes::File& file : hashes.files()) {
+        if (file.hash == nullptr) jobs.push_back({.pieces = {file.kept}});
+      }
+      if (store) {
+        HashAll(jobs);
+      } else {
+        HashWhole(jobs);
+        PTHVIEW_TRY(HashOthers(*model));
+      }
     }
-    if (!*hash) return std::move(*hash).error();
-    entry.sha256 = (*hash)->sha256;
-    entry.bytes = (*hash)->bytes;
-    PTHVIEW_TRY(hashed);
-    PTHVIEW_TRY(written);
+    SpreadHashes();
+    TakeOutputs(hashes, jobs);
     PTHVIEW_TRY(CheckRead(*model));
     struct stat after;
     if (::stat(source.path.c_str(), &after) != 0 || after.st_size != before.st_size ||
