@@ -100,7 +100,7 @@ constexpr auto kPatterns = std::to_array<FlowPattern>({
      "shufflenetv2.InvertedResidual"},
     {"channel shuffle unit: half of the input goes round the branch",
      "in > ~any > branch2 > ~cat; in > ~any2 > ~cat; ~cat > ~any3 > out", "shufflenetv2.InvertedResidual"},
-    {"dense layer", "in > norm1 > conv1 > norm2 > conv2 > out", "densenet._DenseLayer"},
+    {"dense layer", "in > norm1 > conv1 > norm2 > conv2 > out", "densenet._DenseLayer", kPreActivation},
     {"features of a DenseNet",
      "in > conv0 > norm0 > denseblock1 > transition1? > denseblock2? > transition2? > denseblock3? > transition3? > "
      "denseblock4? > norm5? > out",

@@ -1,5 +1,6 @@
 #include "lib/analysis/structure/structure.h"
 
+#include <array>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -54,6 +55,7 @@ TEST(InferModules, ClassesThatCxxDoesNotRecordAreInferred) {
   for (Index i : {1, 2, 3}) {
     model.modules[i].parent = 0;
     model.modules[i].tensors = {i - 1};
+    model.modules[i].name = model.modules[i].path = std::array<std::string_view, 3>{"fc", "odd", "own"}[i - 1];
     model.modules[i].class_name = "__torch__.___torch_mangle_3.Module";
   }
   model.modules[3].source = "class Module(Module):\n  def forward(self, x):\n    return x\n";  // written in Python
