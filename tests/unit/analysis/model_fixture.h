@@ -62,7 +62,8 @@ class ModelFixture {
   }
 
   void AddPlain(std::string_view path, std::string_view text) {
-    model.plain.push_back({.path = model.arena.Copy(path), .text = model.arena.Copy(text), .part = 0});
+    model.plain.push_back(
+        {.path = model.arena.Copy(path), .text = model.arena.Copy(text), .part = model.parts.empty() ? kNone : 0});
   }
 
   // The module at `path`, or nullptr.
