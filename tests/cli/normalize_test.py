@@ -109,6 +109,22 @@ class Outputs(Case):
         self.assertEqual(self.hashes("out/data/src/d1/model0001.pth.safetensors.json"), self.hashes(source))
         self.run_it("verify", "out")
 
+    def test_views_are_written_row_by_row(self):
+        values = torch_format.Storage("FloatStorage", random.Random(1).randbytes(4 * 600))
+        value = {"state_dict": {"a": torch_format.Tensor(values, (20, 30), (1, 20)), "b": torch_format.Tensor(values, (600,)),
+                                "c": torch_format.Tensor(values, (5, 4), (8, 2), 3)}}
+        torch_format.save(value, self.source / "a.pth", "zip")
+        torch_format.save({**value, "more": torch_format.Tensor(torch_format.Storage(
+            "FloatStorage", bytes(40 << 20)), (10 << 20,))}, self.source / "large.pth", "zip")
+        self.run_it("src", "-o", "out")
+        for row in self.rows():
+            wanted = self.hashes(self.source / row["name"][4:])
+            self.assertEqual({t["path"]: t["sha256"] for t in row["tensors"]}, wanted)
+            self.assertEqual(self.hashes(f"out/data/{row['name']}.safetensors.json"), wanted)
+            self.assertEqual(sorted(loss["where"] for loss in row["ledger"] if loss["code"] == "not-contiguous"),
+                             ["state_dict.a", "state_dict.c"])
+        self.run_it("verify", "out")
+
     def test_the_ledger_names_each_loss(self):
         value = checkpoint(1)
         value["args"] = {"weird": {1, 2}}
@@ -423,7 +439,7 @@ class Corpus(Case):
         result = self.run_it(ARGS.corpus, "-o", "out", "-q", "--json", "--dedup", "files", code=None)
         self.assertIn(result.returncode, (0, 1), result.stderr)
         totals = json.loads(result.stdout)
-        for key in ("directory", "interrupted", "resumed"):
+        for key in ("directory", "interrupted", "resumed", "output_bytes"):  # JSON names sources as they were given
             del totals[key]
         rows = self.rows()
         self.assertEqual(totals["sources"], len(rows))

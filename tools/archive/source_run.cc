@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -151,7 +152,7 @@ struct Work {
 
   // A view of values, of which several tensors may be one.
   struct Values {
-    const Tensor* tensor;
+    Index row;                         // of the first of them: converters may move the tables while they write
     std::optional<ByteRange> in_file;  // it stands in the source as it is
     std::string sha256;
   };
@@ -181,7 +182,7 @@ struct Work {
         auto range = ContiguousRange(model, tensor);
         const bool of_file = range && range->source != kNone && model.sources[range->source]->descriptor() >= 0 &&
                              model.sources[range->source]->name() == source.path;
-        values.push_back({&tensor, of_file ? range : std::nullopt, {}});
+        values.push_back({row, of_file ? range : std::nullopt, {}});
       }
       values_of[row] = at->second;
     }
@@ -191,7 +192,7 @@ struct Work {
   Status HashOthers(const Model& model) {
     for (Values& view : values) {
       if (!view.sha256.empty()) continue;
-      PTHVIEW_ASSIGN(view.sha256, HashTensor(model, *view.tensor));
+      PTHVIEW_ASSIGN(view.sha256, HashTensor(model, model.tensors[view.row]));
     }
     return Ok();
   }
@@ -437,13 +438,10 @@ struct Work {
     if (large && !store) {
       Status written;
       Status hashed;
-      InParallel([&] { written = Write(*model, selected, hashes); },
-                 [&] {
-                   hashed = HashLarge();
-                   if (hashed) hashed = HashOthers(*model);
-                 });
+      InParallel([&] { written = Write(*model, selected, hashes); }, [&] { hashed = HashLarge(); });
       PTHVIEW_TRY(hashed);
       PTHVIEW_TRY(written);
+      PTHVIEW_TRY(HashOthers(*model));  // through the model's tables, which are not a converter's any more
     } else {
       if (store) {  // the store's files are called by their hashes
         if (large) PTHVIEW_TRY(HashLarge());
@@ -585,7 +583,14 @@ Outcome SourceRun::Run(const SourceFile& source, const std::string& folder) cons
   entry.source = source.shown;
   entry.modified = source.modified;
   entry.bytes = source.size;
-  if (Status status = work.Run(); !status) work.MakeRefusal(status.error());
+  // Nothing here throws but for want of memory; should it, that is one source's fault and not the run's.
+  try {
+    if (Status status = work.Run(); !status) work.MakeRefusal(status.error());
+  } catch (const std::exception& exception) {
+    work.out.row.clear();
+    work.MakeRefusal(
+        Error{ErrorCode::kInternal, std::string("it could not be dealt with: ") + exception.what(), source.path});
+  }
   return std::move(work.out);
 }
 
