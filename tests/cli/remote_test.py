@@ -189,11 +189,11 @@ class Values(Case):
             self.assertIn(why, result.stderr)
 
     def test_a_part_of_a_large_tensor(self):
-        """Values come in requests that grow, and never the whole file."""
+        """Values come in requests that grow, and never the whole file; a sample of them comes first, in a few more."""
         name = "large.safetensors"
         self.ok("show", WORLD.server.url(name), "layers.40.weight", "--json")
         self.assertLess(WORLD.server.sent, 200 << 20)
-        self.assertLess(len(WORLD.server.requests), 60)
+        self.assertLess(len(WORLD.server.requests), 80)
 
     def test_scan(self):
         near, far = (json.loads(run("scan", "--json", at).stdout)["files"][0]
@@ -288,7 +288,7 @@ class Shards(Case):
     def test_one_file_of_a_distributed_checkpoint_points_to_the_rest(self):
         (WORLD.folder / "dcp-file").mkdir()
         make_formats.write_dcp(make_formats.Content(6, 64), WORLD.folder / "dcp-file")
-        self.assertIn("open the folder to see all of it", self.ok("info", "dcp-file/__0_0.distcp"))
+        self.assertIn("open the folder to see whose chunks these are", self.ok("info", "dcp-file/__0_0.distcp"))
         (WORLD.folder / "dcp-file" / ".metadata").unlink()
         self.assertNotIn("open the folder", self.ok("info", "dcp-file/__0_0.distcp"))
 
