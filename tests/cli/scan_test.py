@@ -133,7 +133,7 @@ class NotFound(unittest.TestCase):
 
     def test_bzip2_is_looked_into(self):
         code, row = scan(written("bz2", bz2.compress(EVIL)))
-        self.assertEqual((1, ["bzip2"]), (code, row["wrappers"]))
+        self.assertEqual((1, ["bzip2"]), (code, row["containers"]))
 
     def test_others_are_scanned_besides_an_error(self):
         evil = written("evil.pth", EVIL)
