@@ -5,33 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "lib/model/storage_view.h"
+
 namespace pthview {
-namespace {
-
-// Where a tensor's values stand in its storage; equal ones are the same values.
-struct View {
-  Index storage;
-  int64_t offset;
-  std::vector<int64_t> shape;
-  std::vector<int64_t> strides;
-  DType dtype;
-  bool conj;
-  bool neg;
-  auto operator<=>(const View&) const = default;
-};
-
-View ViewOf(const Tensor& tensor) {
-  return {tensor.storage,
-          tensor.offset,
-          {tensor.shape.begin(), tensor.shape.end()},
-          {tensor.strides.begin(), tensor.strides.end()},
-          tensor.dtype,
-          tensor.conj,
-          tensor.neg};
-}
-
-}  // namespace
-
 PlacedTables::PlacedTables(Model& model, const PlacedWeights& placed) : model_(model) {
   storages_ = model.storages;
   tensors_ = model.tensors;
@@ -41,7 +17,7 @@ PlacedTables::PlacedTables(Model& model, const PlacedWeights& placed) : model_(m
     uint64_t at;
   };
   std::vector<Row> rows;
-  std::map<View, uint64_t> first;  // of views: where the first of them was put
+  std::map<StorageView, uint64_t> first;  // of views: where the first of them was put
   auto add = [&](std::vector<Tensor>& table, const std::vector<uint64_t>& at) {
     for (size_t i = 0; i < table.size(); ++i) {
       if (table[i].layout != Layout::kDense) continue;

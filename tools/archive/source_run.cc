@@ -28,6 +28,7 @@
 #include "lib/base/threads.h"
 #include "lib/formats/annotations.h"
 #include "lib/formats/format.h"
+#include "lib/model/storage_view.h"
 #include "lib/model/tensor_data.h"
 #include "tools/archive/tensor_store.h"
 
@@ -83,18 +84,6 @@ class Hashes : public OutputObserver {
   bool keep_;
   std::vector<File> files_;
 };
-
-using View = std::tuple<Index, int64_t, std::vector<int64_t>, std::vector<int64_t>, DType, bool, bool>;
-
-View ViewOf(const Tensor& tensor) {
-  return {tensor.storage,
-          tensor.offset,
-          {tensor.shape.begin(), tensor.shape.end()},
-          {tensor.strides.begin(), tensor.strides.end()},
-          tensor.dtype,
-          tensor.conj,
-          tensor.neg};
-}
 
 struct Work {
   const SourceRun& run;
@@ -166,7 +155,7 @@ struct Work {
     uint64_t stored = uint64_t{64} << 20;
     for (const Storage& storage : model.storages) stored += std::min(storage.nbytes, UINT64_MAX / 1024 / 1024);
     uint64_t budget = stored * 16;
-    std::map<View, size_t> known;
+    std::map<StorageView, size_t> known;
     for (Index row : selected) {
       const Tensor& tensor = model.tensors[row];
       if (tensor.layout != Layout::kDense || tensor.data != DataState::kPresent) continue;

@@ -10,25 +10,10 @@
 
 #include "converters/common/side_file.h"
 #include "lib/base/output_file.h"
+#include "lib/model/storage_view.h"
 #include "lib/model/tensor_data.h"
 
 namespace pthview::archive {
-namespace {
-
-using View = std::tuple<Index, int64_t, std::vector<int64_t>, std::vector<int64_t>, DType, bool, bool>;
-
-View ViewOf(const Tensor& tensor) {
-  return {tensor.storage,
-          tensor.offset,
-          {tensor.shape.begin(), tensor.shape.end()},
-          {tensor.strides.begin(), tensor.strides.end()},
-          tensor.dtype,
-          tensor.conj,
-          tensor.neg};
-}
-
-}  // namespace
-
 Result<PlacedWeights> StageTensors(const Model& model, std::span<const Index> selected,
                                    const std::vector<std::string>& hashes, const std::string& name,
                                    const std::string& archive, const std::string& folder, std::vector<Staged>* staged,
@@ -41,7 +26,7 @@ Result<PlacedWeights> StageTensors(const Model& model, std::span<const Index> se
     if (c == '/') up += "../";
   }
   std::set<std::string> written;
-  std::map<View, uint64_t> first;
+  std::map<StorageView, uint64_t> first;
   auto place = [&](const Tensor& tensor, std::string hash, uint64_t* at) -> Status {
     if (tensor.layout != Layout::kDense || tensor.data != DataState::kPresent || tensor.storage == kNone) return Ok();
     // Packed elements are hashed packed, and would be written unpacked: they stay in one piece with their storage only.
