@@ -4,6 +4,7 @@
 
 #include "lib/base/ascii.h"
 #include "lib/base/escape.h"
+#include "lib/base/utf8.h"
 
 namespace pthview {
 
@@ -65,59 +66,41 @@ std::string_view NameWithin(std::string_view path, size_t part_path_length) {
 std::string KeyOf(std::string_view name) {
   if (!name.starts_with("[\"") || !name.ends_with("\"]") || name.size() < 4) return UnescapeName(name);
   const std::string_view inside = name.substr(2, name.size() - 4);
-  std::string text;
-  auto append = [&text](char32_t c) {
-    if (c < 0x80) {
-      text += static_cast<char>(c);
-    } else if (c < 0x800) {
-      text += static_cast<char>(0xC0 | (c >> 6));
-      text += static_cast<char>(0x80 | (c & 0x3F));
-    } else {
-      if (c < 0x10000) {
-        text += static_cast<char>(0xE0 | (c >> 12));
-      } else {
-        text += static_cast<char>(0xF0 | (c >> 18));
-        text += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
-      }
-      text += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
-      text += static_cast<char>(0x80 | (c & 0x3F));
-    }
-  };
-  auto unit_at = [&](size_t at) -> char32_t {
-    char32_t value = 0;
-    if (at + 6 > inside.size() || inside[at] != '\\' || inside[at + 1] != 'u') return 0;
-    for (char c : inside.substr(at + 2, 4)) {
+  // The number in `digits` hexadecimal ones at `at`; -1 when there are none.
+  const auto hex = [&](size_t at, size_t digits) -> int {
+    if (at + digits > inside.size()) return -1;
+    int value = 0;
+    for (char c : inside.substr(at, digits)) {
       const size_t digit = std::string_view("0123456789abcdef").find(c);
-      if (digit == std::string_view::npos) return 0;
-      value = value * 16 + static_cast<char32_t>(digit);
+      if (digit == std::string_view::npos) return -1;
+      value = value * 16 + static_cast<int>(digit);
     }
     return value;
   };
+  const auto unit_at = [&](size_t at) { return inside.substr(at, 2) == "\\u" ? hex(at + 2, 4) : -1; };
+  std::string key;
   for (size_t i = 0; i < inside.size(); ++i) {
     if (inside[i] == '"') return UnescapeName(name);  // several steps
     if (inside[i] != '\\' || i + 1 == inside.size()) {
-      text += inside[i];
+      key += inside[i];
       continue;
     }
-    char32_t unit = unit_at(i);
-    if (unit != 0) {
-      i += 5;
-      if (const char32_t low = unit_at(i + 1); unit >= 0xD800 && unit < 0xDC00 && low >= 0xDC00 && low < 0xE000) {
-        unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-        i += 6;
-      }
-      append(unit);
-      continue;
-    }
-    if (inside.substr(i, 6) == "\\u0000") {
-      text += '\0';
-      i += 5;
+    if (const int unit = unit_at(i); unit >= 0) {
+      const int low = unit >= 0xD800 && unit < 0xDC00 && i + 6 < inside.size() ? unit_at(i + 6) : -1;
+      const bool pair = low >= 0xDC00 && low < 0xE000;
+      AppendUtf8(key, static_cast<char32_t>(pair ? 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00) : unit));
+      i += pair ? 11 : 5;
       continue;
     }
     const char c = inside[++i];
-    text += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+    if (const int byte = c == 'x' ? hex(i + 1, 2) : -1; byte >= 0) {
+      key += static_cast<char>(byte);
+      i += 2;
+      continue;
+    }
+    key += c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
   }
-  return UnescapeName(text);
+  return key;
 }
 
 }  // namespace pthview
