@@ -5,6 +5,7 @@
 #include <span>
 
 #include "lib/base/bytes.h"
+#include "lib/base/utf8.h"
 #include "lib/pickle/opcodes.h"
 
 namespace pthview {
@@ -33,24 +34,6 @@ int64_t Digits(std::string_view text, size_t* at, size_t most, int base) {
     ++count;
   }
   return count == 0 ? -1 : number;
-}
-
-void AppendUtf8(std::string* out, uint32_t c) {
-  if (c < 0x80) {
-    out->push_back(static_cast<char>(c));
-  } else if (c < 0x800) {
-    out->push_back(static_cast<char>(0xC0 | c >> 6));
-    out->push_back(static_cast<char>(0x80 | (c & 63)));
-  } else if (c < 0x10000) {
-    out->push_back(static_cast<char>(0xE0 | c >> 12));
-    out->push_back(static_cast<char>(0x80 | (c >> 6 & 63)));
-    out->push_back(static_cast<char>(0x80 | (c & 63)));
-  } else if (c < 0x110000) {
-    out->push_back(static_cast<char>(0xF0 | c >> 18));
-    out->push_back(static_cast<char>(0x80 | (c >> 12 & 63)));
-    out->push_back(static_cast<char>(0x80 | (c >> 6 & 63)));
-    out->push_back(static_cast<char>(0x80 | (c & 63)));
-  }
 }
 
 // Up to `length` bytes without moving the window, which may stand far ahead.
@@ -140,13 +123,13 @@ std::string UnescapeUnicode(std::string_view line) {
     const bool escape = line[i] == '\\' && i + 1 < line.size() && (line[i + 1] == 'u' || line[i + 1] == 'U');
     if (!escape) {
       const auto byte = static_cast<unsigned char>(line[i++]);
-      AppendUtf8(&out, byte);  // raw-unicode-escape: bytes are Latin-1
+      AppendUtf8(out, byte);  // raw-unicode-escape: bytes are Latin-1
       continue;
     }
     const size_t digits = line[i + 1] == 'u' ? 4 : 8;
     i += 2;
     if (const int64_t number = Digits(line, &i, digits, 16); number >= 0) {
-      AppendUtf8(&out, static_cast<uint32_t>(number));
+      if (number < 0x110000) AppendUtf8(out, static_cast<char32_t>(number));
     }
   }
   return out;
