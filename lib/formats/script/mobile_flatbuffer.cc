@@ -12,12 +12,12 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/allowance.h"
 #include "lib/base/escape.h"
 #include "lib/base/text_hash.h"
 #include "lib/container/flatbuffer.h"
 #include "lib/formats/common/record_rows.h"
 #include "lib/formats/common/tensor_kind.h"
-#include "lib/base/allowance.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/script/mobile_schema.h"
@@ -76,7 +76,7 @@ class MobileFile {
       stack_.pop_back();
       if (item.leave) {
         open_.erase(item.value);
-      } else if (visits_left_ == 0 || !budget_.Take(0)) {
+      } else if (visits_left_ == 0 || budget_.left() == 0) {
         builder_.Note(Severity::kWarning, "shared-containers", "",
                       fmt::format("values that stand in many places are listed at the first ones only: they are more "
                                   "than {}, or take more than {} bytes",
