@@ -1,6 +1,7 @@
 // pthview info: what a file is, and what can be done with it.
 #include <filesystem>
 #include <map>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -105,13 +106,17 @@ int RunInfo(const Arguments& arguments) {
     };
     auto model = OpenModel(file);
     if (!model && std::filesystem::is_directory(file)) {
+      const FolderContents contents = LookIntoFolder(file);
+      if (contents.checkpoints.empty()) {
+        refuse(model.error());
+        continue;
+      }
       if (as_json) {  // as if its checkpoints had been named
-        FolderContents contents = LookIntoFolder(file);
-        files.insert(files.begin() + static_cast<ptrdiff_t>(i) + 1, contents.checkpoints.begin(),
-                     contents.checkpoints.end());
+        auto paths = contents.checkpoints | std::views::transform(&FolderContents::Checkpoint::path);
+        files.insert(files.begin() + static_cast<ptrdiff_t>(i) + 1, paths.begin(), paths.end());
       } else {
         if (!first) out << "\n";
-        PrintFolder(out, file, arguments);
+        PrintFolder(out, file, contents, arguments);
         first = false;
       }
       continue;

@@ -6,10 +6,7 @@
 #include "lib/model/tied.h"
 
 namespace pthview {
-namespace {
 
-// Of all the files that the model lies in (packed ones as they lie there), with the one that was named; of the source
-// itself where there is no file behind it.
 uint64_t BytesOfFiles(const Model& model) {
   std::map<std::string, uint64_t> files;
   std::error_code none;
@@ -26,8 +23,6 @@ uint64_t BytesOfFiles(const Model& model) {
   for (const auto& [path, size] : files) bytes += size;
   return files.empty() && !model.sources.empty() ? model.sources[0]->size() : bytes;
 }
-
-}  // namespace
 
 Facts FactsOf(const Model& model, const Narrowing& narrowing) {
   Facts facts;

@@ -26,6 +26,10 @@ struct Facts {
   uint64_t file_bytes = 0;
 };
 
+// Of all the files that the model lies in (packed ones as they lie there), with the one that was named; of the source
+// itself where there is no file behind it.
+uint64_t BytesOfFiles(const Model& model);
+
 // Of what `narrowing` leaves.
 Facts FactsOf(const Model& model, const Narrowing& narrowing);
 

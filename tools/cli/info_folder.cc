@@ -11,6 +11,7 @@
 #include "lib/base/natural_order.h"
 #include "lib/base/progress.h"
 #include "lib/formats/format.h"
+#include "tools/cli/info_facts.h"
 #include "tools/cli/info_text.h"
 #include "tools/cli/terminal.h"
 
@@ -38,6 +39,18 @@ std::vector<fs::path> Entries(const fs::path& folder) {
   return entries;
 }
 
+std::string Described(const Model& model) {
+  uint64_t parameters = 0;
+  const auto counts = CountParametersByPart(model);
+  for (size_t p = 0; p < counts.size(); ++p) {
+    if (model.parts[p].kind == PartKind::kModel) parameters += counts[p].all;
+  }
+  std::string what = WhatItIs(model, true);
+  if (parameters > 0) what += fmt::format("; {} parameters", WithCommas(parameters));
+  return what;
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): kMostLevels at most
 void Look(const fs::path& folder, size_t levels, size_t& seen, FolderContents& contents) {
   for (const fs::path& entry : Entries(folder)) {
     if (++seen > kMostFiles) {
@@ -47,8 +60,8 @@ void Look(const fs::path& folder, size_t levels, size_t& seen, FolderContents& c
     std::error_code error;
     const bool is_folder = fs::is_directory(entry, error);
     if (!is_folder && !fs::is_regular_file(entry, error)) continue;  // a pipe would wait for ever
-    if (OpenModel(entry.string())) {
-      contents.checkpoints.push_back(entry.string());
+    if (auto model = OpenModel(entry.string())) {
+      contents.checkpoints.push_back({entry.string(), BytesOfFiles(*model), Described(*model)});
     } else if (!is_folder) {
       ++contents.others;
     } else if (!fs::is_symlink(entry, error)) {  // which might lead back here
@@ -70,10 +83,9 @@ FolderContents LookIntoFolder(const std::string& folder) {
   return contents;
 }
 
-void PrintFolder(Output& out, const std::string& folder, const Arguments& arguments) {
+void PrintFolder(Output& out, const std::string& folder, const FolderContents& contents, const Arguments& arguments) {
   const Style style(UseColor(arguments));
   const size_t width = OutputWidth(arguments) == kNoWidthLimit ? kNoWidthLimit : ReadableWidth(arguments);
-  const FolderContents contents = LookIntoFolder(folder);
   out << style.Bold(EscapeForTerminal(folder)) << "\n";
   struct Row {
     std::string name, size, what;
@@ -81,20 +93,9 @@ void PrintFolder(Output& out, const std::string& folder, const Arguments& argume
   std::vector<Row> rows;
   size_t name_width = 0;
   size_t size_width = 0;
-  for (const std::string& path : contents.checkpoints) {
-    auto model = OpenModel(path);
-    if (!model) continue;
-    uint64_t parameters = 0;
-    const auto counts = CountParametersByPart(*model);
-    for (size_t p = 0; p < counts.size(); ++p) {
-      if (model->parts[p].kind == PartKind::kModel) parameters += counts[p].all;
-    }
-    uint64_t bytes = 0;
-    for (const auto& source : model->sources) bytes += source->size();
-    std::string what = WhatItIs(*model, true);
-    if (parameters > 0) what += fmt::format("; {} parameters", WithCommas(parameters));
-    rows.push_back({EscapeForTerminal(fs::path(path).lexically_relative(folder).string()), HumanBytes(bytes),
-                    EscapeForTerminal(what)});
+  for (const FolderContents::Checkpoint& found : contents.checkpoints) {
+    rows.push_back({EscapeForTerminal(fs::path(found.path).lexically_relative(folder).string()),
+                    HumanBytes(found.bytes), EscapeForTerminal(found.what)});
     name_width = std::max(name_width, DisplayWidth(rows.back().name));
     size_width = std::max(size_width, rows.back().size.size());
   }

@@ -12,16 +12,21 @@ namespace pthview {
 // bookkeeping.
 void PrintInfo(Output& out, const Model& model, const Narrowing& narrowing, const Arguments& arguments);
 
-// A folder that is no checkpoint itself: a line for each checkpoint in it. Those below folders too, as long as they are
+// The checkpoints of a folder that is none itself, in natural order. Those below its folders too, as long as they are
 // not too many.
-void PrintFolder(Output& out, const std::string& folder, const Arguments& arguments);
-
-// The checkpoints of a folder, as PrintFolder finds them: paths, in natural order.
 struct FolderContents {
-  std::vector<std::string> checkpoints;
+  struct Checkpoint {
+    std::string path;
+    uint64_t bytes = 0;
+    std::string what;  // "a state_dict; 6 parameters"
+  };
+  std::vector<Checkpoint> checkpoints;
   size_t others = 0;        // files that are none
   bool is_complete = true;  // the limits were not reached
 };
 FolderContents LookIntoFolder(const std::string& folder);
+
+// A line for each of them.
+void PrintFolder(Output& out, const std::string& folder, const FolderContents& contents, const Arguments& arguments);
 
 }  // namespace pthview

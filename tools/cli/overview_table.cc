@@ -3,13 +3,18 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "lib/analysis/statistics/statistics.h"
+#include "lib/base/allowance.h"
 #include "lib/base/display_width.h"
 #include "lib/base/progress.h"
+#include "lib/model/storage_view.h"
+#include "tools/cli/info_facts.h"
 #include "tools/cli/slice.h"
 #include "tools/cli/tensor_columns.h"
 #include "tools/cli/tensor_table.h"
@@ -31,14 +36,33 @@ std::string Shortened(const std::string& text) {
   return std::fabs(value) < 100 ? fmt::format("{:.3g}", value) : fmt::format("{:.5g}", value);
 }
 
-std::string MeanText(const Model& model, const Tensor& tensor) {
-  if (tensor.layout != Layout::kDense || tensor.data != DataState::kPresent) return "-";
-  // As for a slice: not worth fetching all of it.
-  if (StatisticsAreFar(model, tensor, "0")) return "-";
-  auto statistics = ComputeStatistics(model, tensor);
-  if (!statistics || statistics->finite == 0) return "-";
-  return fmt::format("{:.4g}", statistics->mean);
-}
+// The means of tensors. Of those that are the same values one is computed; what a bomb unpacks to is not read.
+class Means {
+ public:
+  explicit Means(const Model& model)
+      : model_(model), read_(Allowance::OfFile(BytesOfFiles(model), Allowance::kTimesInflated)) {}
+
+  const std::string& TextOf(const Tensor& tensor) {
+    auto [known, is_new] = texts_.try_emplace({ViewOf(tensor), tensor.quantization});
+    if (is_new) known->second = Compute(tensor);
+    return known->second;
+  }
+
+ private:
+  std::string Compute(const Tensor& tensor) {
+    if (tensor.layout != Layout::kDense || tensor.data != DataState::kPresent) return "-";
+    // As for a slice: not worth fetching all of it.
+    if (StatisticsAreFar(model_, tensor, "0")) return "-";
+    if (!read_.Take(std::min(tensor.nbytes(), model_.storages[tensor.storage].nbytes))) return "-";
+    auto statistics = ComputeStatistics(model_, tensor);
+    if (!statistics || statistics->finite == 0) return "-";
+    return fmt::format("{:.4g}", statistics->mean);
+  }
+
+  const Model& model_;
+  Allowance read_;
+  std::map<std::pair<StorageView, Index>, std::string> texts_;  // with the quantization that the values stand for
+};
 
 struct Widths {
   size_t name = 4;
@@ -78,6 +102,7 @@ Status PrintOverview(Output& out, const Style& style, const Model& model, const 
     bytes += tensor.nbytes();
   }
   const ColumnPlan plan = PlanColumns(facts, kNoWidthLimit, Column::kName, ClassesAreRecorded(model, selection));
+  Means means(model);
   Progress progress("means", bytes);
   // Rows come as they are read; only the widths of values must be guessed.
   Widths layout;
@@ -117,7 +142,7 @@ Status PrintOverview(Output& out, const Style& style, const Model& model, const 
     if (layout.dtype > 0) line += Padded(DTypeName(tensor.dtype), layout.dtype + 2);
     if (layout.shape > 0) line += Padded(FitText(ShapeText(tensor.shape), layout.shape), layout.shape + 2);
     if (layout.grad) line += Padded(GradText(tensor), 7);
-    if (layout.mean > 0) line += Padded(MeanText(model, tensor), layout.mean, true) + "  ";
+    if (layout.mean > 0) line += Padded(means.TextOf(tensor), layout.mean, true) + "  ";
     std::vector<std::string> values = FirstValues(model, tensor, kFirst);
     std::string first;
     for (const std::string& value : values) first += (first.empty() ? "" : " ") + value;

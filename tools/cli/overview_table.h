@@ -11,8 +11,9 @@
 namespace pthview {
 
 // Name, dtype, shape, requires_grad, mean, and the first three values; what all rows have in common is a sentence
-// above, as in PrintTensorTable. All values are read for the means, but those of large files on other machines, and
-// what has no numbers: these have a "-". Values of quantized tensors are the numbers they stand for.
+// above, as in PrintTensorTable. All values are read for the means, but those of large files on other machines,
+// what has no numbers, and what is far more than the file (a bomb): these have a "-". Values of quantized tensors are
+// the numbers they stand for.
 Status PrintOverview(Output& out, const Style& style, const Model& model, const Selection& selection, size_t width);
 
 // The first `most` values of a tensor as short texts ("-0.0123"); empty where there are none.
