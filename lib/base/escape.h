@@ -9,7 +9,8 @@
 
 namespace pthview {
 
-// True when `text` is plain: valid UTF-8 without a backslash and without surrogates, so that its escaped form is itself.
+// True when `text` is plain: valid UTF-8 without a backslash and without surrogates, so that its escaped form is
+// itself.
 bool IsPlainText(std::string_view bytes);
 
 // The escaped form of raw bytes. Surrogates encoded in UTF-8 style (ED A0..BF xx, as Python's surrogatepass writes
@@ -23,9 +24,9 @@ std::string UnescapeName(std::string_view escaped);
 // line and paragraph separators, zero-width characters and invalid bytes become `\xNN` or `\uNNNN`.
 std::string EscapeForTerminal(std::string_view text);
 
-// Appends `text` as a JSON string with its quotes. Invalid UTF-8 becomes `\xNN` in escaped form first, so that the output
-// is always valid JSON. What EscapeForTerminal replaces is written `\uNNNN`, for JSON is read on terminals too. `</` is
-// written `<\/` and `<!` is written `\u003c!`, so that the JSON may stand inside an HTML script element.
+// Appends `text` as a JSON string with its quotes. Invalid UTF-8 becomes `\xNN` in escaped form first, so that the
+// output is always valid JSON. What EscapeForTerminal replaces is written `\uNNNN`, for JSON is read on terminals too.
+// `</` is written `<\/` and `<!` is written `\u003c!`, so that the JSON may stand inside an HTML script element.
 void AppendJsonString(std::string& out, std::string_view text);
 
 // `text` with &, <, >, " and ' as HTML entities.

@@ -20,9 +20,9 @@
 #include "lib/base/finding.h"
 #include "lib/base/source.h"
 #include "lib/model/attribute_value.h"
+#include "lib/model/content.h"
 #include "lib/model/index.h"
 #include "lib/model/value_type.h"
-#include "lib/model/content.h"
 
 namespace pthview {
 

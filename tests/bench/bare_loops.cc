@@ -4,8 +4,8 @@
 //   bare_loops memcmp FILE OFFSET BYTES FILE OFFSET   equal or not
 //   bare_loops read FILE OFFSET BYTES                 nothing but the reading
 //
-// Each on all cores, in pieces read with pread into a buffer that fits the second-level cache. Compiled by stats.py with
-// -O3 -march=native -ffast-math: the compiler may do what it likes.
+// Each on all cores, in pieces read with pread into a buffer that fits the second-level cache. Compiled by stats.py
+// with -O3 -march=native -ffast-math: the compiler may do what it likes.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -16,11 +16,11 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/allowance.h"
 #include "lib/base/escape.h"
 #include "lib/base/text_hash.h"
 #include "lib/container/zip_names.h"
 #include "lib/formats/common/record_rows.h"
-#include "lib/base/allowance.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/script/script_modules.h"

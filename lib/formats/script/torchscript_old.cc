@@ -17,9 +17,9 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/allowance.h"
 #include "lib/base/escape.h"
 #include "lib/formats/common/json_tree.h"
-#include "lib/base/allowance.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/script/pytorch1_records.h"

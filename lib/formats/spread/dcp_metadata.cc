@@ -14,10 +14,10 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/allowance.h"
 #include "lib/base/escape.h"
 #include "lib/base/text_hash.h"
 #include "lib/formats/common/pickled_ints.h"
-#include "lib/base/allowance.h"
 #include "lib/formats/torch/torch_values.h"
 
 namespace pthview {

@@ -12,9 +12,9 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/allowance.h"
 #include "lib/base/checked.h"
 #include "lib/base/escape.h"
-#include "lib/base/allowance.h"
 #include "lib/formats/spread/deepspeed_merge.h"
 
 namespace pthview {

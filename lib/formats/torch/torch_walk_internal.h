@@ -179,8 +179,8 @@ class TorchWalk {
   PartRules rules_;
   std::vector<Index> first_row_;  // by object index: the row of a tensor that was listed already
   std::unordered_map<uint32_t, Index> first_persistent_;  // the same by persistent id; only for the content
-  int64_t again_budget_;          // steps inside containers that were listed before
-  bool exhausted_ = false;        // no text may be written out any more
+  int64_t again_budget_;                                  // steps inside containers that were listed before
+  bool exhausted_ = false;                                // no text may be written out any more
   bool limited_ = false;
   const Index first_part_;                                     // the root's own part, when it has one
   std::unordered_map<const char*, std::string_view> sources_;  // classes' source texts by where they stand: once each

@@ -34,7 +34,8 @@ TEST(ReadableValues, DatesAndTimes) {
   EXPECT_EQ(TextOf(Reduce(Global("datetime", "datetime"), {Latin1(moment)})), "x=2026-03-04 05:06:07.000008\n");
   Code hour = Reduce(Global("datetime", "timedelta"), {Int(0), Int(3600), Int(0)});
   Code zone = Reduce(Global("datetime", "timezone"), {hour});
-  EXPECT_EQ(TextOf(Reduce(Global("datetime", "datetime"), {Bytes(std::string(moment.substr(0, 7)) + std::string(3, '\0')), zone})),
+  EXPECT_EQ(TextOf(Reduce(Global("datetime", "datetime"),
+                          {Bytes(std::string(moment.substr(0, 7)) + std::string(3, '\0')), zone})),
             "x=2026-03-04 05:06:07+01:00\n");
   EXPECT_EQ(TextOf(zone), "x=UTC+01:00\n");
   EXPECT_EQ(TextOf(Reduce(Global("datetime", "date"), {Bytes(moment.substr(0, 4))})), "x=2026-03-04\n");
