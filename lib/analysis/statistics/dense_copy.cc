@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "lib/analysis/statistics/sparse_parts.h"
 #include "lib/base/bytes.h"
 #include "lib/base/checked.h"
 #include "lib/model/builder.h"
@@ -15,44 +16,23 @@
 namespace pthview {
 namespace {
 
-Error Corrupt(const Tensor& tensor, std::string_view what) {
-  return {.code = ErrorCode::kCorrupt, .message = "tensor '" + std::string(tensor.path) + "': " + std::string(what)};
-}
-
 Error TooLarge(const Tensor& tensor) {
   return {.code = ErrorCode::kLimit,
           .message = "tensor '" + std::string(tensor.path) + "' would take too much room as a dense one",
           .hint = "look at its components"};
 }
 
-const Tensor* Find(const Model& model, const Tensor& tensor, std::string_view name) {
-  for (const Component& component : model.ComponentsOf(tensor)) {
-    const Tensor& found = model.components[component.tensor];
-    if (component.name == name && found.layout == Layout::kDense) return &found;
-  }
-  return nullptr;
-}
-
 Result<std::vector<std::byte>> AllBytes(const Model& model, const Tensor& tensor) {
   if (tensor.nbytes() > kMostDenseBytes) return TooLarge(tensor);
   PTHVIEW_ASSIGN(std::vector<std::byte> bytes, ReadElements(model, tensor, 0, tensor.numel));
-  if (bytes.size() != tensor.nbytes()) return Corrupt(tensor, "it is cut short");
+  if (bytes.size() != tensor.nbytes()) return CorruptTensor(tensor, "it is cut short");
   return bytes;
 }
 
 Result<std::vector<int64_t>> Integers(const Model& model, const Tensor& tensor) {
   PTHVIEW_ASSIGN(std::vector<std::byte> bytes, AllBytes(model, tensor));
-  std::vector<int64_t> out(static_cast<size_t>(tensor.numel));
-  for (size_t i = 0; i < out.size(); ++i) {
-    if (tensor.dtype == DType::kInt64) {
-      out[i] = LoadLittle<int64_t>(bytes.data() + 8 * i);
-    } else if (tensor.dtype == DType::kInt32) {
-      out[i] = LoadLittle<int32_t>(bytes.data() + 4 * i);
-    } else {
-      return Corrupt(tensor, "indices are integers of 32 or 64 bits");
-    }
-  }
-  return out;
+  if (bytes.empty()) return std::vector<int64_t>();
+  return DecodeIndices(tensor, tensor.dtype, bytes);
 }
 
 template <typename T>
@@ -126,14 +106,14 @@ int64_t Product(std::span<const int64_t> sizes) { return CheckedNumel(sizes).val
 
 // indices [sparse dimensions, entries], values [entries, dense dimensions...]
 Result<std::vector<std::byte>> FillCoo(const Model& model, const Tensor& tensor) {
-  const Tensor* indices = Find(model, tensor, "indices");
-  const Tensor* values = Find(model, tensor, "values");
+  const Tensor* indices = FindPart(model, tensor, "indices");
+  const Tensor* values = FindPart(model, tensor, "values");
   bool fits =
       indices != nullptr && values != nullptr && indices->shape.size() == 2 && !values->shape.empty() &&
       values->shape[0] == indices->shape[1] && indices->shape[0] >= 0 &&
       static_cast<size_t>(indices->shape[0]) + values->shape.size() - 1 == tensor.shape.size() &&
       std::ranges::equal(values->shape.subspan(1), tensor.shape.subspan(static_cast<size_t>(indices->shape[0])));
-  if (!fits) return Corrupt(tensor, "its indices and values do not fit its shape");
+  if (!fits) return CorruptTensor(tensor, "its indices and values do not fit its shape");
   auto sparse = static_cast<size_t>(indices->shape[0]);
   auto entries = static_cast<size_t>(indices->shape[1]);
   PTHVIEW_ASSIGN(std::vector<int64_t> at, Integers(model, *indices));
@@ -144,7 +124,7 @@ Result<std::vector<std::byte>> FillCoo(const Model& model, const Tensor& tensor)
     uint64_t cell = 0;
     for (size_t d = 0; d < sparse; ++d) {
       int64_t index = at[d * entries + i];
-      if (index < 0 || index >= tensor.shape[d]) return Corrupt(tensor, "an index lies outside its shape");
+      if (index < 0 || index >= tensor.shape[d]) return CorruptTensor(tensor, "an index lies outside its shape");
       cell = cell * static_cast<uint64_t>(tensor.shape[d]) + static_cast<uint64_t>(index);
     }
     PTHVIEW_TRY(cells.Put(cell, data.data() + i * width));
@@ -157,12 +137,12 @@ Result<std::vector<std::byte>> FillCoo(const Model& model, const Tensor& tensor)
 Result<std::vector<std::byte>> FillCompressed(const Model& model, const Tensor& tensor) {
   bool rows = tensor.layout == Layout::kSparseCsr || tensor.layout == Layout::kSparseBsr;
   bool blocks = tensor.layout == Layout::kSparseBsr || tensor.layout == Layout::kSparseBsc;
-  const Tensor* pointers = Find(model, tensor, rows ? "crow_indices" : "ccol_indices");
-  const Tensor* plain = Find(model, tensor, rows ? "col_indices" : "row_indices");
-  const Tensor* values = Find(model, tensor, "values");
+  const Tensor* pointers = FindPart(model, tensor, rows ? "crow_indices" : "ccol_indices");
+  const Tensor* plain = FindPart(model, tensor, rows ? "col_indices" : "row_indices");
+  const Tensor* values = FindPart(model, tensor, "values");
   if (pointers == nullptr || plain == nullptr || values == nullptr || pointers->shape.empty() ||
       plain->shape.size() != pointers->shape.size()) {
-    return Corrupt(tensor, "its indices and values do not fit its shape");
+    return CorruptTensor(tensor, "its indices and values do not fit its shape");
   }
   const size_t batch = pointers->shape.size() - 1;
   const size_t before_dense = batch + 1 + (blocks ? 2 : 0);
@@ -171,18 +151,18 @@ Result<std::vector<std::byte>> FillCompressed(const Model& model, const Tensor& 
               std::ranges::equal(plain->shape.first(batch), tensor.shape.first(batch)) &&
               std::ranges::equal(values->shape.first(batch + 1), plain->shape) &&
               std::ranges::equal(values->shape.subspan(before_dense), tensor.shape.subspan(batch + 2));
-  if (!fits) return Corrupt(tensor, "its indices and values do not fit its shape");
+  if (!fits) return CorruptTensor(tensor, "its indices and values do not fit its shape");
   const int64_t height = blocks ? values->shape[batch + 1] : 1;
   const int64_t width = blocks ? values->shape[batch + 2] : 1;
   const int64_t row_count = tensor.shape[batch];
   const int64_t column_count = tensor.shape[batch + 1];
   if (height < 1 || width < 1 || row_count % height != 0 || column_count % width != 0) {
-    return Corrupt(tensor, "its blocks do not fit its shape");
+    return CorruptTensor(tensor, "its blocks do not fit its shape");
   }
   const int64_t compressed = rows ? row_count / height : column_count / width;
   const int64_t others = rows ? column_count / width : row_count / height;
   const int64_t entries = plain->shape[batch];
-  if (pointers->shape[batch] != compressed + 1) return Corrupt(tensor, "its indices do not fit its shape");
+  if (pointers->shape[batch] != compressed + 1) return CorruptTensor(tensor, "its indices do not fit its shape");
   PTHVIEW_ASSIGN(std::vector<int64_t> starts, Integers(model, *pointers));
   PTHVIEW_ASSIGN(std::vector<int64_t> at, Integers(model, *plain));
   PTHVIEW_ASSIGN(std::vector<std::byte> data, AllBytes(model, *values));
@@ -209,10 +189,10 @@ Result<std::vector<std::byte>> FillCompressed(const Model& model, const Tensor& 
       int64_t end = start[static_cast<size_t>(c) + 1];
       // Each entry belongs to one row, or the work would be rows times entries.
       if (first < std::exchange(before, end) || end < first || end > entries)
-        return Corrupt(tensor, "an index lies outside its shape");
+        return CorruptTensor(tensor, "an index lies outside its shape");
       for (int64_t p = first; p < end; ++p) {
         int64_t other = at[static_cast<size_t>(b * entries + p)];
-        if (other < 0 || other >= others) return Corrupt(tensor, "an index lies outside its shape");
+        if (other < 0 || other >= others) return CorruptTensor(tensor, "an index lies outside its shape");
         PTHVIEW_TRY(put_block(b, p, (rows ? c : other) * height, (rows ? other : c) * width));
       }
     }
@@ -240,7 +220,7 @@ Result<TensorPart> PartOf(const Tensor& tensor, const Tensor& whole, int64_t off
   int64_t stored = whole.numel;  // row-major, as the caller has checked
   bool inside = numel && last && offset >= 0 && (*numel == 0 || *last < stored);
   auto base = inside ? CheckedAdd(whole.offset, *numel == 0 ? 0 : offset) : std::nullopt;
-  if (!base) return Corrupt(tensor, "a constituent lies outside its values");
+  if (!base) return CorruptTensor(tensor, "a constituent lies outside its values");
   part.tensor = whole;
   part.tensor.numel = *numel;
   part.tensor.offset = *base;
@@ -253,30 +233,18 @@ Result<TensorPart> PartOf(const Tensor& tensor, const Tensor& whole, int64_t off
 }  // namespace
 
 Result<Model> DenseCopy(const Model& model, const Tensor& tensor) {
-  bool coo = tensor.layout == Layout::kSparseCoo;
-  bool compressed = tensor.layout >= Layout::kSparseCsr && tensor.layout <= Layout::kSparseBsc;
-  if (!coo && !compressed) {
-    return Error{
-        .code = ErrorCode::kUnsupported,
-        .message = "tensor '" + std::string(tensor.path) + "' has layout " + std::string(LayoutName(tensor.layout)),
-        .hint = "look at its components"};
-  }
-  if (tensor.data != DataState::kPresent) {
-    return Error{.code = ErrorCode::kNotFound,
-                 .message = "tensor '" + std::string(tensor.path) + "' has no data in this file (" +
-                            std::string(DataStateName(tensor.data)) + ")"};
-  }
-  const Tensor* values = Find(model, tensor, "values");
+  PTHVIEW_TRY(CheckSparse(tensor));
+  const Tensor* values = FindPart(model, tensor, "values");
   if (values == nullptr || values->dtype != tensor.dtype || Info(tensor.dtype).item_size == 0 ||
       Info(tensor.dtype).items_per_byte != 1) {
-    return Corrupt(tensor, "its values are not of its type");
+    return CorruptTensor(tensor, "its values are not of its type");
   }
-  if (CheckedNumel(tensor.shape).value_or(-1) != tensor.numel) return Corrupt(tensor, "its shape is no shape");
+  if (CheckedNumel(tensor.shape).value_or(-1) != tensor.numel) return CorruptTensor(tensor, "its shape is no shape");
   if (tensor.nbytes() > kMostDenseBytes) return TooLarge(tensor);
   // Empty dense dimensions may stand beside huge sparse ones.
   std::vector<std::byte> bytes;
   if (tensor.numel > 0) {
-    PTHVIEW_ASSIGN(bytes, coo ? FillCoo(model, tensor) : FillCompressed(model, tensor));
+    PTHVIEW_ASSIGN(bytes, tensor.layout == Layout::kSparseCoo ? FillCoo(model, tensor) : FillCompressed(model, tensor));
   }
   ModelBuilder builder;
   Index storage = builder.AddMemoryStorage("dense", std::move(bytes), tensor.dtype, {});
@@ -291,18 +259,18 @@ Result<Model> DenseCopy(const Model& model, const Tensor& tensor) {
 // its first dimension at `offsets` [n + 1], or at `lengths` [n] behind each.
 Result<std::vector<TensorPart>> NestedParts(const Model& model, const Tensor& tensor, size_t most) {
   std::vector<TensorPart> parts;
-  const Tensor* offsets = Find(model, tensor, "offsets");
-  const Tensor* values = Find(model, tensor, "values");
-  const Tensor* buffer = Find(model, tensor, "buffer");
+  const Tensor* offsets = FindPart(model, tensor, "offsets");
+  const Tensor* values = FindPart(model, tensor, "values");
+  const Tensor* buffer = FindPart(model, tensor, "buffer");
   if (tensor.layout != Layout::kNested || offsets == nullptr || (values == nullptr && buffer == nullptr)) {
     return Error{
         .code = ErrorCode::kUnsupported,
         .message = "tensor '" + std::string(tensor.path) + "' has layout " + std::string(LayoutName(tensor.layout))};
   }
   const Tensor& whole = values != nullptr ? *values : *buffer;
-  const Tensor* sizes = Find(model, tensor, "sizes");
-  const Tensor* strides = Find(model, tensor, "strides");
-  const Tensor* lengths = Find(model, tensor, "lengths");
+  const Tensor* sizes = FindPart(model, tensor, "sizes");
+  const Tensor* strides = FindPart(model, tensor, "strides");
+  const Tensor* lengths = FindPart(model, tensor, "lengths");
   auto count = static_cast<size_t>(tensor.shape.empty() ? 0 : tensor.shape[0]);
   PTHVIEW_ASSIGN(std::vector<int64_t> starts, Integers(model, *offsets));
   std::vector<int64_t> size_rows;
@@ -330,7 +298,7 @@ Result<std::vector<TensorPart>> NestedParts(const Model& model, const Tensor& te
       PTHVIEW_ASSIGN(stride_rows, Integers(model, *strides));
     }
   }
-  if (!fits) return Corrupt(tensor, "its sizes and offsets do not fit its values");
+  if (!fits) return CorruptTensor(tensor, "its sizes and offsets do not fit its values");
   for (size_t i = 0; i < std::min(count, most); ++i) {
     std::vector<int64_t> shape(whole.shape.begin(), whole.shape.end());
     std::vector<int64_t> steps(whole.strides.begin(), whole.strides.end());

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/analysis/statistics/sparse_parts.h"
 #include "lib/base/bytes.h"
 #include "lib/base/checked.h"
 #include "lib/model/tensor_data.h"
@@ -17,35 +18,18 @@ namespace {
 constexpr int64_t kEntriesAtOnce = int64_t{1} << 16;
 constexpr int64_t kMostRows = int64_t{1} << 24;
 
-Error Corrupt(const Tensor& tensor, std::string_view what) {
-  return {.code = ErrorCode::kCorrupt, .message = "tensor '" + std::string(tensor.path) + "': " + std::string(what)};
-}
-
 constexpr std::string_view kNoFit = "its indices and values do not fit its shape";
 constexpr std::string_view kOutside = "an index lies outside its shape";
-
-const Tensor* Find(const Model& model, const Tensor& tensor, std::string_view name) {
-  for (const Component& component : model.ComponentsOf(tensor)) {
-    const Tensor& found = model.components[component.tensor];
-    if (component.name == name && found.layout == Layout::kDense) return &found;
-  }
-  return nullptr;
-}
 
 // Elements [first, first + count) of a tensor of integers.
 Result<std::vector<int64_t>> Integers(const Model& model, const Tensor& sparse, const Tensor& tensor, int64_t first,
                                       int64_t count) {
-  if (tensor.dtype != DType::kInt64 && tensor.dtype != DType::kInt32) {
-    return Corrupt(sparse, "indices are integers of 32 or 64 bits");
-  }
+  if (tensor.dtype != DType::kInt64 && tensor.dtype != DType::kInt32) return DecodeIndices(sparse, tensor.dtype, {});
   PTHVIEW_ASSIGN(std::vector<std::byte> bytes, ReadElements(model, tensor, first, count));
-  bool wide = tensor.dtype == DType::kInt64;
-  if (bytes.size() != static_cast<size_t>(count) * (wide ? 8 : 4)) return Corrupt(sparse, "its indices are cut short");
-  std::vector<int64_t> out(static_cast<size_t>(count));
-  for (size_t i = 0; i < out.size(); ++i) {
-    out[i] = wide ? LoadLittle<int64_t>(bytes.data() + 8 * i) : LoadLittle<int32_t>(bytes.data() + 4 * i);
+  if (bytes.size() != static_cast<size_t>(count) * Info(tensor.dtype).item_size) {
+    return CorruptTensor(sparse, "its indices are cut short");
   }
-  return out;
+  return DecodeIndices(sparse, tensor.dtype, bytes);
 }
 
 // indices [sparse dimensions, entries], values [entries, dense dimensions...]
@@ -54,7 +38,7 @@ Result<bool> CheckCoo(const Model& model, const Tensor& tensor, const Tensor& in
               indices.shape[0] >= 0 &&
               static_cast<size_t>(indices.shape[0]) + values.shape.size() - 1 == tensor.shape.size() &&
               std::ranges::equal(values.shape.subspan(1), tensor.shape.subspan(static_cast<size_t>(indices.shape[0])));
-  if (!fits) return Corrupt(tensor, kNoFit);
+  if (!fits) return CorruptTensor(tensor, kNoFit);
   const auto dimensions = static_cast<size_t>(indices.shape[0]);
   const int64_t entries = indices.shape[1];
   if (dimensions == 0) return entries <= 1;
@@ -72,7 +56,7 @@ Result<bool> CheckCoo(const Model& model, const Tensor& tensor, const Tensor& in
     for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
       for (size_t d = 0; d < dimensions; ++d) {
         place[d] = rows[d][i];
-        if (place[d] < 0 || place[d] >= tensor.shape[d]) return Corrupt(tensor, kOutside);
+        if (place[d] < 0 || place[d] >= tensor.shape[d]) return CorruptTensor(tensor, kOutside);
       }
       if (!before.empty() && place <= before) ascending = false;
       before = place;
@@ -87,7 +71,7 @@ Result<bool> CheckCompressed(const Model& model, const Tensor& tensor, const Ten
                              const Tensor& values) {
   const bool rows = tensor.layout == Layout::kSparseCsr || tensor.layout == Layout::kSparseBsr;
   const bool blocks = tensor.layout == Layout::kSparseBsr || tensor.layout == Layout::kSparseBsc;
-  if (pointers.shape.empty() || plain.shape.size() != pointers.shape.size()) return Corrupt(tensor, kNoFit);
+  if (pointers.shape.empty() || plain.shape.size() != pointers.shape.size()) return CorruptTensor(tensor, kNoFit);
   const size_t batch = pointers.shape.size() - 1;
   const size_t before_dense = batch + 1 + (blocks ? 2 : 0);
   bool fits = tensor.shape.size() >= batch + 2 && values.shape.size() >= before_dense &&
@@ -95,16 +79,16 @@ Result<bool> CheckCompressed(const Model& model, const Tensor& tensor, const Ten
               std::ranges::equal(plain.shape.first(batch), tensor.shape.first(batch)) &&
               std::ranges::equal(values.shape.first(batch + 1), plain.shape) &&
               std::ranges::equal(values.shape.subspan(before_dense), tensor.shape.subspan(batch + 2));
-  if (!fits) return Corrupt(tensor, kNoFit);
+  if (!fits) return CorruptTensor(tensor, kNoFit);
   const int64_t height = blocks ? values.shape[batch + 1] : 1;
   const int64_t width = blocks ? values.shape[batch + 2] : 1;
   if (height < 1 || width < 1 || tensor.shape[batch] % height != 0 || tensor.shape[batch + 1] % width != 0) {
-    return Corrupt(tensor, "its blocks do not fit its shape");
+    return CorruptTensor(tensor, "its blocks do not fit its shape");
   }
   const int64_t compressed = rows ? tensor.shape[batch] / height : tensor.shape[batch + 1] / width;
   const int64_t others = rows ? tensor.shape[batch + 1] / width : tensor.shape[batch] / height;
   const int64_t entries = plain.shape[batch];
-  if (pointers.shape[batch] != compressed + 1) return Corrupt(tensor, kNoFit);
+  if (pointers.shape[batch] != compressed + 1) return CorruptTensor(tensor, kNoFit);
   if (compressed > kMostRows) {
     return Error{.code = ErrorCode::kLimit,
                  .message = "tensor '" + std::string(tensor.path) + "' has " + std::to_string(compressed) +
@@ -117,7 +101,7 @@ Result<bool> CheckCompressed(const Model& model, const Tensor& tensor, const Ten
     PTHVIEW_ASSIGN(std::vector<int64_t> starts,
                    Integers(model, tensor, pointers, b * (compressed + 1), compressed + 1));
     if (starts.front() != 0 || starts.back() != entries || !std::ranges::is_sorted(starts)) {
-      return Corrupt(tensor, kOutside);
+      return CorruptTensor(tensor, kOutside);
     }
     size_t row = 0;
     int64_t before = -1;
@@ -130,7 +114,7 @@ Result<bool> CheckCompressed(const Model& model, const Tensor& tensor, const Ten
           before = -1;
         }
         int64_t other = at[static_cast<size_t>(i)];
-        if (other < 0 || other >= others) return Corrupt(tensor, kOutside);
+        if (other < 0 || other >= others) return CorruptTensor(tensor, kOutside);
         if (other <= before) ascending = false;
         before = other;
       }
@@ -142,35 +126,25 @@ Result<bool> CheckCompressed(const Model& model, const Tensor& tensor, const Ten
 }  // namespace
 
 Result<SparseEntries> ReadSparseEntries(const Model& model, const Tensor& tensor) {
+  PTHVIEW_TRY(CheckSparse(tensor));
   const bool coo = tensor.layout == Layout::kSparseCoo;
   const bool rows = tensor.layout == Layout::kSparseCsr || tensor.layout == Layout::kSparseBsr;
   const bool columns = tensor.layout == Layout::kSparseCsc || tensor.layout == Layout::kSparseBsc;
-  if (!coo && !rows && !columns) {
-    return Error{
-        .code = ErrorCode::kUnsupported,
-        .message = "tensor '" + std::string(tensor.path) + "' has layout " + std::string(LayoutName(tensor.layout)),
-        .hint = "look at its components"};
-  }
-  if (tensor.data != DataState::kPresent) {
-    return Error{.code = ErrorCode::kNotFound,
-                 .message = "tensor '" + std::string(tensor.path) + "' has no data in this file (" +
-                            std::string(DataStateName(tensor.data)) + ")"};
-  }
-  if (CheckedNumel(tensor.shape).value_or(-1) != tensor.numel) return Corrupt(tensor, "its shape is no shape");
-  const Tensor* values = Find(model, tensor, "values");
-  if (values == nullptr) return Corrupt(tensor, kNoFit);
+  if (CheckedNumel(tensor.shape).value_or(-1) != tensor.numel) return CorruptTensor(tensor, "its shape is no shape");
+  const Tensor* values = FindPart(model, tensor, "values");
+  if (values == nullptr) return CorruptTensor(tensor, kNoFit);
   SparseEntries entries{.values = values};
   if (coo) {
-    const Tensor* indices = Find(model, tensor, "indices");
-    if (indices == nullptr) return Corrupt(tensor, kNoFit);
+    const Tensor* indices = FindPart(model, tensor, "indices");
+    if (indices == nullptr) return CorruptTensor(tensor, kNoFit);
     PTHVIEW_ASSIGN(entries.unique, CheckCoo(model, tensor, *indices, *values));
   } else {
-    const Tensor* pointers = Find(model, tensor, rows ? "crow_indices" : "ccol_indices");
-    const Tensor* plain = Find(model, tensor, rows ? "col_indices" : "row_indices");
-    if (pointers == nullptr || plain == nullptr) return Corrupt(tensor, kNoFit);
+    const Tensor* pointers = FindPart(model, tensor, rows ? "crow_indices" : "ccol_indices");
+    const Tensor* plain = FindPart(model, tensor, rows ? "col_indices" : "row_indices");
+    if (pointers == nullptr || plain == nullptr) return CorruptTensor(tensor, kNoFit);
     PTHVIEW_ASSIGN(entries.unique, CheckCompressed(model, tensor, *pointers, *plain, *values));
   }
-  if (entries.unique && values->numel > tensor.numel) return Corrupt(tensor, kNoFit);
+  if (entries.unique && values->numel > tensor.numel) return CorruptTensor(tensor, kNoFit);
   return entries;
 }
 
