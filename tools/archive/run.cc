@@ -32,6 +32,16 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+// Of an entry whose outputs are those of `name`: it has none of its own.
+void BecomeSame(Entry& entry, const std::string& name) {
+  entry.state = "same";
+  entry.same_as = name;
+  entry.outputs.clear();
+  entry.format.clear();
+  entry.verdict.clear();
+  entry.dropped = entry.changed = entry.described = 0;
+}
+
 // A batch is put in place when any of these is reached. A kill costs no more than that.
 constexpr size_t kBatchSources = 256;
 constexpr uint64_t kBatchBytes = uint64_t{256} << 20;
@@ -225,12 +235,7 @@ class Runner {
     auto [first, is_new] = first_of_.try_emplace(entry.sha256 + " " + entry.rules, entry.name);
     if (!is_new && first->second >= entry.name) first->second = entry.name;  // what equals it is folded at the end
     if (first->second == entry.name) return;
-    entry.state = "same";
-    entry.same_as = first->second;
-    entry.outputs.clear();
-    entry.format.clear();
-    entry.verdict.clear();
-    entry.dropped = entry.changed = entry.described = 0;
+    BecomeSame(entry, first->second);
     outcome.staged.clear();
     outcome.staged_bytes = 0;
     outcome.row = RowOfSame(entry);
@@ -312,12 +317,7 @@ std::vector<std::string> FoldDuplicates(std::map<std::string, Entry>& entries) {
     auto [first, is_new] = first_of.try_emplace(entry.sha256 + " " + entry.rules, name);
     if (is_new) continue;
     for (const OutputRecord& output : entry.outputs) gone.push_back(output.path);
-    entry.state = "same";
-    entry.same_as = first->second;
-    entry.outputs.clear();
-    entry.format.clear();
-    entry.verdict.clear();
-    entry.dropped = entry.changed = entry.described = 0;
+    BecomeSame(entry, first->second);
   }
   return gone;
 }
