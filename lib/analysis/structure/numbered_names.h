@@ -1,7 +1,7 @@
-// Names with numbers in them, in the order in which a person counts: layer2 before layer10.
+// Names with a number at their end: layer10. lib/base/natural_order.h puts them in order.
 #pragma once
 
-#include <algorithm>
+#include <cstdint>
 #include <string_view>
 
 namespace pthview {
@@ -21,31 +21,6 @@ inline uint64_t NumberOf(std::string_view name) {
   uint64_t number = 0;
   for (char c : digits.substr(0, 18)) number = 10 * number + static_cast<uint64_t>(c - '0');
   return digits.size() > 18 ? 0 : number;
-}
-
-// Runs of digits compare as numbers, all else as bytes.
-inline bool NaturalLess(std::string_view a, std::string_view b) {
-  while (!a.empty() && !b.empty()) {
-    if (!IsDigit(a[0]) || !IsDigit(b[0])) {
-      if (a[0] != b[0]) return static_cast<unsigned char>(a[0]) < static_cast<unsigned char>(b[0]);
-      a.remove_prefix(1);
-      b.remove_prefix(1);
-      continue;
-    }
-    auto run = [](std::string_view& text) {
-      while (text.size() > 1 && text[0] == '0' && IsDigit(text[1])) text.remove_prefix(1);
-      size_t length = 0;
-      while (length < text.size() && IsDigit(text[length])) ++length;
-      std::string_view digits = text.substr(0, length);
-      text.remove_prefix(length);
-      return digits;
-    };
-    std::string_view one = run(a);
-    std::string_view other = run(b);
-    if (one.size() != other.size()) return one.size() < other.size();
-    if (one != other) return one < other;
-  }
-  return a.size() < b.size();
 }
 
 }  // namespace pthview
