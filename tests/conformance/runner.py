@@ -69,3 +69,12 @@ def complaints(result, codes=(0, 2), megabytes=512):
     if err and out and not any("stderr" in line for line in out):
         out.append(f"stderr: {err[:500]!r}")
     return out
+
+
+def json_of(command, seconds, megabytes=4096):
+    """What a command that has to end well prints, parsed. Raises AssertionError with all that is wrong."""
+    result = run(command, seconds)
+    wrong = complaints(result, codes=(0,), megabytes=megabytes)
+    if wrong:
+        raise AssertionError("\n".join(wrong))
+    return parse(result)

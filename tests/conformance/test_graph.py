@@ -132,11 +132,7 @@ class Graphs(unittest.TestCase):
     """One archive. Its tests are added by add_tests."""
 
     def run_json(self, *arguments):
-        result = runner.run([ARGS.pthview, *arguments], SECONDS)
-        wrong = runner.complaints(result, codes=(0,), megabytes=4096)
-        if wrong:
-            self.fail("\n".join(wrong))
-        return runner.parse(result)
+        return runner.json_of([ARGS.pthview, *arguments], SECONDS)
 
     def check(self, path):
         self.maxDiff = None

@@ -21,11 +21,7 @@ class Programs(unittest.TestCase):
     """One file. Its tests are added by add_tests."""
 
     def run_json(self, *arguments):
-        result = runner.run([ARGS.pthview, *arguments], SECONDS)
-        wrong = runner.complaints(result, codes=(0,), megabytes=4096)
-        if wrong:
-            self.fail("\n".join(wrong))
-        return runner.parse(result)
+        return runner.json_of([ARGS.pthview, *arguments], SECONDS)
 
     def check(self, case):
         document = self.run_json("list", "--json", "--all", "--hash", ARGS.programs / case["open"])
