@@ -72,7 +72,7 @@ export const recorded = (document) => {
             attributes: [[]], blocks: [[]], location: [''], source: [''] }
     });
     return {
-        schema: 'pthview.graph/1', state: 'ready', message: '',
+        schema: 'pthview.page-graph/1', state: 'ready', message: '',
         graphs: [{ name: 'forward', origin: 'recorded', part: 0, root: 1, inputs: [x], outputs: [at], values, nodes }, body('then', 'relu'), body('else', 'sigmoid')]
     };
 };

@@ -34,7 +34,7 @@ class GraphDocument {
     std::string text;
     JsonWriter json(&text);
     json.BeginObject();
-    json.Key("schema").String("pthview.graph/1");
+    json.Key("schema").String("pthview.page-graph/1");
     json.Key("state").String(state);
     json.Key("message").String(message);
     json.Key("graphs").BeginArray();

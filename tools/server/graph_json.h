@@ -11,7 +11,7 @@
 
 namespace pthview::server {
 
-// `{"schema": "pthview.graph/1", "state", "message", "graphs": [...]}`. `state` is "ready", "coming" (a plug-in is at
+// `{"schema": "pthview.page-graph/1", "state", "message", "graphs": [...]}`. `state` is "ready", "coming" (a plug-in is at
 // work; ask again), "none" or "failed"; `message` is for a person.
 //
 // A graph: `{"name", "origin", "part", "root", "inputs", "outputs", "values": {"name", "type", "tensor"},
