@@ -219,7 +219,7 @@ served('no arrow without evidence: neighbours in the file are joined by a line t
     const order = page.locator('#canvas .pthview-edge-order');
     if (await order.count() > 0) {
         assert.equal(await order.first().evaluate((path) => getComputedStyle(path).markerEnd), 'none');
-        assert.match(await page.locator('.pthview-legend').innerText(), /order in the file/);
+        await page.locator('.pthview-legend', { hasText: 'order in the file' }).waitFor();
     }
     const arrows = await page.locator('#canvas .edge-path:not(.pthview-edge)').count();
     assert.equal(arrows, 0);
@@ -230,7 +230,7 @@ served('an inferred edge is dashed, the legend says so, and a click says why', [
     assert.ok(await edge.count() >= 1);
     assert.notEqual(await edge.first().evaluate((path) => getComputedStyle(path).strokeDasharray), 'none');
     assert.notEqual(await edge.first().evaluate((path) => getComputedStyle(path).markerEnd), 'none');
-    assert.match(await page.locator('.pthview-legend').innerText(), /inferred: click to see why/);
+    await page.locator('.pthview-legend', { hasText: 'inferred: click to see why' }).waitFor();
     // The first line of those that take clicks is that of the first edge, conv1 -> bn1.
     await page.locator('#canvas > g > #edge-paths-hit-test > path').first().dispatchEvent('click');
     await sidebar(page, 'Edge');
@@ -265,7 +265,7 @@ served('a recorded graph comes later, and is drawn folded by module', ['small.pt
     await page.locator('.pthview-coming', { hasText: '40%' }).waitFor();
     await page.locator('#canvas .graph-input', { hasText: 'image' }).waitFor();
     assert.equal(await page.locator('.pthview-coming').count(), 0);
-    assert.match(await page.locator('.pthview-legend').innerText(), /recorded in the file/);
+    await page.locator('.pthview-legend', { hasText: 'recorded in the file' }).waitFor();
     await settled(page);
     const tooltips = await page.locator('#canvas #edge-paths-hit-test > path title').allTextContents();
     assert.ok(tooltips.includes('image: float32[1, 3, 10, 10]'), tooltips.join(' | '));
