@@ -14,6 +14,8 @@ A part that is empty is left out, except the exit code. Commands run by `sh` in 
 read the difference before you keep it.
 """
 import argparse
+import csv
+import io
 import json
 import os
 import pathlib
@@ -131,6 +133,22 @@ class Behaviour(unittest.TestCase):
     def test_nothing_in_a_file_is_run(self):
         run("pthview info danger.pth; pthview list --all danger.pth; pthview show danger.pth x; pthview tree danger.pth")
         self.assertFalse((Folder.get() / "ran").exists())
+
+    def test_list_as_csv_is_what_json_says(self):
+        """RFC 4180: read back by a strict reader, whatever signs names hold."""
+        for name in ("nasty.pth", "gan.pth", "dtypes.pth"):
+            rows = json.loads(run(f"pthview list --json {name}")[0])["tensors"]
+            text = run(f"pthview list --csv {name}")[0]
+            self.assertTrue(all(line.endswith("\r") for line in text.split("\n")[:-1]), "lines end with CRLF")
+            table = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+            self.assertEqual(len(table), len(rows))
+            for cells, row in zip(table, rows):
+                for key in ("name", "path", "part", "kind", "dtype", "device", "layout"):
+                    quoted = "'" + row[key] if row[key][:1] in tuple("=+-@\t") else row[key]
+                    self.assertEqual(cells[key], quoted)
+                self.assertEqual(json.loads(cells["shape"]), row["shape"])
+                self.assertEqual((int(cells["numel"]), int(cells["nbytes"])), (row["numel"], row["nbytes"]))
+                self.assertEqual(cells["file"], name)
 
     def test_unreadable_file(self):
         path = Folder.get() / "secret.pth"

@@ -318,6 +318,22 @@ class Statistics(unittest.TestCase):
             for name in ("mean", "std", "l1", "l2", "skewness", "kurtosis", "min", "max"):
                 self.close(name, got[name], want[name], 1e-9, 1.0)
 
+    def test_histograms(self):
+        """The counts of numpy.histogram, over values and over logarithms of magnitudes."""
+        values = torch.randn(5000, dtype=torch.float64, generator=torch.Generator().manual_seed(4)) ** 3
+        values[17] = 0
+        path = self.save({"w": values})
+        flat = values.numpy()
+        logs = numpy.log10(abs(flat[flat != 0]))
+        for options, truth_of, bins in ((("--bins", "37"), flat, 37), (("--bins", "37", "--log"), logs, 37),
+                                        (("--histogram",), flat, "fd")):
+            got = stats(path, *options)["rows"][0]["histogram"]
+            want, edges = numpy.histogram(truth_of, bins)
+            self.assertEqual(len(got["counts"]), len(want), options)
+            self.assertEqual((got["low"], got["high"], got["log"]), (edges[0], edges[-1], "--log" in options))
+            # A value at the very edge may fall either way.
+            self.assertLessEqual(abs(numpy.array(got["counts"]) - want).sum(), 4, options)
+
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()

@@ -13,8 +13,10 @@
 #include "lib/model/tensor_data.h"
 #include "lib/model/tied.h"
 #include "tools/cli/console.h"
+#include "tools/cli/csv.h"
 #include "tools/cli/json_rows.h"
 #include "tools/cli/selection.h"
+#include "tools/cli/tensor_columns.h"
 #include "tools/cli/tensor_table.h"
 #include "tools/cli/terminal.h"
 #include "tools/cli/verbs.h"
@@ -87,6 +89,33 @@ void WriteList(JsonWriter& json, Output& out, const Model& model, const Selectio
   WriteFindings(json, model.findings);
 }
 
+// The columns are the fields of a row of JSON.
+void WriteCsvTitles(CsvWriter& csv, bool hashes) {
+  for (const char* title : {"file", "name", "path", "part", "kind", "dtype", "shape", "strides", "offset", "numel",
+                            "nbytes", "device", "requires_grad", "layout", "data"}) {
+    csv.Raw(title);
+  }
+  if (hashes) csv.Raw("sha256");
+  csv.EndRow();
+}
+
+void WriteCsvRows(Output& out, CsvWriter& csv, const Model& model, const Selection& selection,
+                  std::span<const size_t> order, const TensorHashes* hashes) {
+  for (size_t i : order) {
+    const Tensor& tensor = model.tensors[selection.tensors[i]];
+    csv.Text(model.file).Text(selection.NameOf(model, i)).Text(tensor.path);
+    csv.Text(tensor.part == kNone ? std::string_view() : model.parts[tensor.part].path);
+    csv.Raw(KindName(tensor.kind)).Raw(DTypeName(tensor.dtype)).Text(ShapeText(tensor.shape));
+    csv.Text(tensor.layout == Layout::kDense ? ShapeText(tensor.strides) : "");
+    csv.Raw(std::to_string(tensor.offset)).Raw(std::to_string(tensor.numel)).Raw(std::to_string(tensor.nbytes()));
+    csv.Text(tensor.device).Raw(tensor.requires_grad ? GradText(tensor) : "").Raw(LayoutName(tensor.layout));
+    csv.Raw(DataStateName(tensor.data));
+    if (hashes != nullptr) csv.Raw(hashes->own.empty() ? "" : hashes->own[i]);
+    csv.EndRow();
+    out.MaybeFlush();
+  }
+}
+
 struct Listing {
   Model model;
   Selection selection;
@@ -122,9 +151,12 @@ int RunList(const Arguments& arguments) {
   const bool several = arguments.files.size() > 1;
   const Style style(UseColor(arguments));
   Output out;
+  const bool as_csv = arguments.Flag("csv") && !as_json;
   JsonWriter json(&out.buffer());
+  CsvWriter csv(out);
   bool failed = false;
   bool first = true;
+  if (as_csv) WriteCsvTitles(csv, arguments.Flag("hash"));
   if (as_json && several) {
     json.BeginObject().Key("schema").String("pthview.list/1").Key("files").BeginArray();
   }
@@ -147,6 +179,8 @@ int RunList(const Arguments& arguments) {
       if (!several) json.Key("schema").String("pthview.list/1");
       WriteList(json, out, l.model, l.selection, l.order, l.hashes);
       json.EndObject();
+    } else if (as_csv) {
+      WriteCsvRows(out, csv, l.model, l.selection, l.order, arguments.Flag("hash") ? &l.hashes : nullptr);
     } else {
       if (several) out << (first ? "" : "\n") << style.Bold(EscapeForTerminal(l.model.file)) << "\n";
       PrintTensorTable(out, style, l.model, l.selection, l.order, l.hashes.own,

@@ -16,6 +16,7 @@
 #include "lib/base/progress.h"
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"
+#include "tools/cli/histogram_text.h"
 #include "tools/cli/json_rows.h"
 #include "tools/cli/selection.h"
 #include "tools/cli/stats_rows.h"
@@ -82,6 +83,19 @@ Result<std::optional<int64_t>> Axis(const Arguments& arguments) {
   return std::optional<int64_t>(value);
 }
 
+// --histogram; --bins and --log ask for it too.
+Result<std::optional<HistogramOptions>> WantedHistogram(const Arguments& arguments) {
+  if (!arguments.Flag("histogram") && !arguments.Flag("bins") && !arguments.Flag("log")) {
+    return std::optional<HistogramOptions>();
+  }
+  PTHVIEW_ASSIGN(const int64_t bins, arguments.Number("bins", 0));
+  if (arguments.Flag("bins") && (bins < 1 || bins > kMostBins)) {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = fmt::format("--bins takes a number from 1 to {}, not '{}'", kMostBins, bins)};
+  }
+  return HistogramOptions{.bins = static_cast<int>(bins), .log = arguments.Flag("log")};
+}
+
 int Fail(Error error, const std::string& file) {
   PrintError(std::move(error).In(file));
   return kExitError;
@@ -117,6 +131,9 @@ int RunStats(const Arguments& arguments) {
                   "");
     }
   }
+  auto histogram = WantedHistogram(arguments);
+  if (!histogram) return Fail(std::move(histogram).error(), "");
+  query.histogram = *histogram;
   query.sort = arguments.Value("sort");
   query.reverse = arguments.Flag("reverse");
   auto rows = MakeStatsRows(*model, *selection, query);

@@ -6,13 +6,17 @@
 #include <span>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lib/analysis/names/suggest.h"
 #include "lib/analysis/statistics/figures.h"
 #include "lib/base/escape.h"
 #include "lib/base/progress.h"
 #include "lib/base/threads.h"
+#include "tools/cli/csv.h"
+#include "tools/cli/histogram_text.h"
 #include "tools/cli/json_rows.h"
+#include "tools/cli/tensor_columns.h"
 #include "tools/cli/tensor_table.h"
 #include "tools/cli/text_table.h"
 
@@ -65,6 +69,16 @@ bool CountsTogether(const Model& model, const StatsRow& row) {
   const Tensor& tensor = model.tensors[row.tensor];
   DTypeClass kind = Info(tensor.dtype).kind;
   return tensor.same_as == kNone && kind != DTypeClass::kInteger && kind != DTypeClass::kBool;
+}
+
+// Of whatever has figures; what cannot be read was said with them.
+void AddHistograms(const Model& model, const StatsQuery& query, StatsRows* rows) {
+  for (StatsRow& row : rows->rows) {
+    if (!row.statistics) continue;
+    const Tensor& tensor = model.tensors[row.tensor];
+    auto histogram = ComputeHistogram(model, tensor, *row.statistics, *query.histogram, query.options);
+    if (histogram) row.histogram = std::move(*histogram);
+  }
 }
 
 // Modules in the order in which their first tensor stands; each sums up what is below it.
@@ -255,7 +269,14 @@ Result<StatsRows> MakeStatsRows(const Model& model, const Selection& selection, 
     bytes += model.tensors[t].nbytes();
   }
   Progress progress("reading", bytes);
+  if (query.histogram && (query.axis || query.by != "tensor")) {
+    return Error{.code = ErrorCode::kUsage,
+                 .message = "--histogram is of tensors, not of channels, modules or files",
+                 .hint = "leave --axis and --by out"};
+  }
   StatsQuery told = query;
+  // The width of bins follows from the quartiles.
+  told.options.percentiles = query.options.percentiles || query.histogram;
   told.options.advance = [&](uint64_t more) { progress.Advance(more); };
   if (query.axis) {
     for (size_t i = 0; i < tensors.size(); ++i) PTHVIEW_TRY(AddChannels(model, selection, i, told, &rows));
@@ -270,6 +291,7 @@ Result<StatsRows> MakeStatsRows(const Model& model, const Selection& selection, 
   if (!query.axis) {
     if (query.spectra) AddSpectra(model, query, &rows);
     Judge(model, query, &rows);
+    if (query.histogram) AddHistograms(model, query, &rows);
   }
   if (query.by == "module") rows.rows = ByModule(model, rows.rows);
   if (query.by == "file") {
@@ -283,7 +305,6 @@ Result<StatsRows> MakeStatsRows(const Model& model, const Selection& selection, 
 
 void PrintStatsTable(Output& out, const Style& style, const Model& model, const StatsRows& rows,
                      const StatsQuery& query) {
-  const std::string keep(1, '\0');
   std::vector<TextColumn> columns = {{.title = query.by == "tensor" ? "name" : query.by}};
   columns.push_back({.title = "shape", .idle = ""});
   for (const char* title : {"mean", "std", "min", "max", "l2", "skewness", "kurtosis"}) {
@@ -302,6 +323,7 @@ void PrintStatsTable(Output& out, const Style& style, const Model& model, const 
     columns.push_back({.title = title, .right = true, .idle = "-"});
   }
   columns.push_back({.title = "requires_grad", .idle = "-"});
+  columns.push_back({.title = "histogram", .idle = ""});
   columns.push_back({.title = "", .idle = ""});
   TextTable table(columns);
   for (const StatsRow& row : rows.rows) {
@@ -327,6 +349,7 @@ void PrintStatsTable(Output& out, const Style& style, const Model& model, const 
     const UpdateFigures update = row.update.value_or(UpdateFigures{});
     for (double value : {update.gradient, update.ratio}) cells.push_back(ShortNumber(value));
     cells.push_back(tensor == nullptr || !tensor->requires_grad ? "-" : *tensor->requires_grad ? "True" : "False");
+    cells.push_back(row.histogram ? HistogramLine(*row.histogram) : "");
     cells.push_back(ReasonCell(row));
     table.Add(std::move(cells));
   }
@@ -337,26 +360,36 @@ void PrintStatsTable(Output& out, const Style& style, const Model& model, const 
       "tensor)\n",
       WithCommas(static_cast<uint64_t>(t.count)), ShortNumber(t.mean), ShortNumber(t.std), ShortNumber(t.l2),
       Share(t.zeros, t.count), Share(t.near_zeros, t.count), query.options.near_zero);
+  if (rows.rows.size() != 1 || !rows.rows[0].histogram) return;
+  out << "\n";
+  const size_t most = query.histogram->bins > 0 ? SIZE_MAX : kMostBarsByThemselves;
+  for (const std::string& line : HistogramBars(*rows.rows[0].histogram, most)) out << line << "\n";
 }
 
 void PrintStatsCsv(Output& out, const Model& model, const StatsRows& rows, const StatsQuery& query) {
-  out << "name,dtype,shape,requires_grad";
+  CsvWriter csv(out);
+  for (const char* title : {"name", "dtype", "shape", "requires_grad"}) csv.Raw(title);
   auto written = [&](const Figure& figure) { return !figure.percentile || query.options.percentiles; };
   for (const Figure& figure : Figures()) {
-    if (written(figure)) out << fmt::format(",{}", figure.name);
+    if (written(figure)) csv.Raw(figure.name);
   }
-  out << "\n";
+  if (query.histogram) csv.Raw("histogram_low").Raw("histogram_high").Raw("histogram");
+  csv.EndRow();
   for (const StatsRow& row : rows.rows) {
     const Tensor* tensor = row.tensor == kNone ? nullptr : &model.tensors[row.tensor];
-    out << CsvCell(NameOf(row, query)) << "," << (tensor == nullptr ? "" : DTypeName(tensor->dtype)) << ","
-        << CsvCell(tensor == nullptr ? "" : ShapeText(tensor->shape)) << ","
-        << (tensor == nullptr || !tensor->requires_grad ? ""
-            : *tensor->requires_grad                    ? "True"
-                                                        : "False");
+    csv.Text(NameOf(row, query)).Raw(tensor == nullptr ? "" : DTypeName(tensor->dtype));
+    csv.Text(tensor == nullptr ? "" : ShapeText(tensor->shape));
+    csv.Raw(tensor == nullptr || !tensor->requires_grad ? "" : GradText(*tensor));
     for (const Figure& figure : Figures()) {
-      if (written(figure)) out << "," << (row.statistics ? FigureText(figure, *row.statistics) : "");
+      if (written(figure)) csv.Raw(row.statistics ? FigureText(figure, *row.statistics) : "");
     }
-    out << "\n";
+    if (query.histogram) {
+      const Histogram histogram = row.histogram.value_or(Histogram{});
+      csv.Raw(row.histogram ? fmt::format("{}", histogram.low) : "");
+      csv.Raw(row.histogram ? fmt::format("{}", histogram.high) : "");
+      csv.Raw(fmt::format("{}", fmt::join(histogram.counts, " ")));
+    }
+    csv.EndRow();
   }
 }
 
@@ -411,6 +444,12 @@ void PrintStatsJson(Output& out, const Model& model, const StatsRows& rows, cons
       json.EndObject();
     } else {
       json.Null().Key("reason").String(row.reason);
+    }
+    if (row.histogram) {
+      json.Key("histogram").BeginObject().Key("low").Double(row.histogram->low).Key("high").Double(row.histogram->high);
+      json.Key("log").Bool(row.histogram->log).Key("counts").BeginArray(true);
+      for (int64_t count : row.histogram->counts) json.Int(count);
+      json.EndArray().EndObject();
     }
     json.EndObject();
     out.MaybeFlush();

@@ -23,7 +23,8 @@ struct StatsQuery {
   bool reverse = false;
   bool deep = false;  // rows and optimizer states also of large files
   bool spectra = false;
-  double max_cost = 2e11;  // multiplications that all spectra together may take
+  double max_cost = 2e11;                     // multiplications that all spectra together may take
+  std::optional<HistogramOptions> histogram;  // of each tensor
 };
 
 struct StatsRow {
@@ -35,6 +36,7 @@ struct StatsRow {
   std::string reason;  // why there are none: "no data (missing)"
   std::optional<Spectrum> spectrum;
   std::optional<UpdateFigures> update;
+  std::optional<Histogram> histogram;
   std::optional<Error> failed;  // what went wrong with the file itself
 };
 

@@ -33,8 +33,4 @@ class TextTable {
 // A number in at most nine signs: six significant digits less what they take too much; "-" for NaN.
 std::string ShortNumber(double value);
 
-// A cell of a CSV file (RFC 4180): quoted where it holds a comma, a quote or an end of line. A text that a spreadsheet
-// would run as a formula (=, +, -, @ in front, and no number) gets an apostrophe in front.
-std::string CsvCell(std::string_view text);
-
 }  // namespace pthview

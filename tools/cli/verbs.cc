@@ -24,6 +24,9 @@ constexpr Option kOptions[] = {
     {"by", 0, kValue, "tensor|module|file", "what gets a row (default: tensor)"},
     {"near-zero", 0, kValue, "X", "count as near zero what is nearer than X times the standard deviation (0.001)"},
     {"percentiles", 0, kFlag, "", "percentiles too (1, 5, 25, 50, 75, 95, 99): exact up to 65,536 values"},
+    {"histogram", 0, kFlag, "", "how the values are spread: a row of bars a tensor; of a single one with every count"},
+    {"bins", 0, kValue, "N", "bins of the histogram (default: by Freedman and Diaconis)"},
+    {"log", 0, kFlag, "", "bins of the histogram over the logarithm of the magnitude"},
     {"spectra", 0, kFlag, "", "singular values of matrices: rank, stable rank, condition, exponent of the tail"},
     {"max-cost", 0, kValue, "X", "multiplications that all spectra together may take (2e11, about a minute)"},
     {"deep", 0, kFlag, "", "look at rows of weights and at optimizer states also where they are over 256 MB"},
@@ -69,14 +72,15 @@ constexpr Option kOptions[] = {
 #define PTHVIEW_COMMON "quiet", "color", "no-progress"
 #define PTHVIEW_FITTED "width", "no-pager", PTHVIEW_COMMON
 constexpr std::string_view kInfoOptions[] = {"json", "all", "part", "include", "exclude", PTHVIEW_FITTED};
-constexpr std::string_view kListOptions[] = {"json", "all",  "part",    "include",     "exclude",
-                                             "hash", "sort", "reverse", PTHVIEW_FITTED};
+constexpr std::string_view kListOptions[] = {"json",    "csv",  "all",  "part",    "include",
+                                             "exclude", "hash", "sort", "reverse", PTHVIEW_FITTED};
 constexpr std::string_view kTreeOptions[] = {"json", "all", "part", "depth", "counts", PTHVIEW_FITTED};
 constexpr std::string_view kShowOptions[] = {"json",  "all",  "part",   "include", "exclude",
                                              "slice", "hash", "output", "force",   PTHVIEW_FITTED};
-constexpr std::string_view kStatsOptions[] = {"json",    "csv",      "all",  "part",     "include",     "exclude",
-                                              "sort",    "reverse",  "by",   "axis",     "near-zero",   "percentiles",
-                                              "spectra", "max-cost", "deep", "no-pager", PTHVIEW_COMMON};
+constexpr std::string_view kStatsOptions[] = {"json",      "csv",         "all",       "part",     "include",
+                                              "exclude",   "sort",        "reverse",   "by",       "axis",
+                                              "near-zero", "percentiles", "histogram", "bins",     "log",
+                                              "spectra",   "max-cost",    "deep",      "no-pager", PTHVIEW_COMMON};
 constexpr std::string_view kDiffOptions[] = {"json", "part",     "include",      "exclude", "map",
                                              "rtol", "atol",     "architecture", "full",    "textconv",
                                              "hash", "no-pager", PTHVIEW_COMMON};
@@ -102,6 +106,7 @@ constexpr std::string_view kListExamples[] = {
     "pthview list --sort bytes --reverse model.pth  # the largest first",
     "pthview list --include 'layer4.*' --hash model.pth",
     "pthview list --part optimizer --json checkpoint.pth",
+    "pthview list --csv runs/*.pth > tensors.csv",
     "pthview list https://host/model.pth  # fetches what lists it, not the weights",
     "xz -dc model.pth.xz | pthview list -",
 };
@@ -125,6 +130,7 @@ constexpr std::string_view kStatsExamples[] = {
     "pthview stats --by module --sort l2 --reverse model.pth",
     "pthview stats --spectra --sort alpha model.pth",
     "pthview stats --csv --percentiles model.pth > figures.csv",
+    "pthview stats --log --bins 20 model.pth conv1.weight  # its histogram, over magnitudes",
 };
 constexpr std::string_view kDiffExamples[] = {
     "pthview diff epoch10.pth epoch11.pth",

@@ -14,7 +14,6 @@
 namespace pthview {
 namespace {
 
-constexpr int kMaxBins = 4096;
 constexpr int64_t kPieceElements = int64_t{1} << 22;
 
 // Counters of one thread. Neighbouring values often share a bin: four tables, so that an addition need not wait for the
@@ -57,7 +56,7 @@ int ChosenBins(const Statistics& s, double low, double high) {
     double width = 2 * between_quartiles / std::cbrt(n);
     if (width > 0 && std::isfinite((high - low) / width)) bins = std::ceil((high - low) / width);
   }
-  return static_cast<int>(std::clamp(bins, 1.0, static_cast<double>(kMaxBins)));
+  return static_cast<int>(std::clamp(bins, 1.0, static_cast<double>(kMostBins)));
 }
 
 // The smallest and the largest log10 of a magnitude that is not zero.
@@ -97,10 +96,10 @@ Status LogRange(const ValueStream& stream, double* low, double* high) {
 
 Result<Histogram> ComputeHistogram(const Model& model, const Tensor& tensor, const Statistics& statistics,
                                    const HistogramOptions& wanted, const StatisticsOptions& options) {
-  if (wanted.bins < 0 || wanted.bins > kMaxBins) {
+  if (wanted.bins < 0 || wanted.bins > kMostBins) {
     return Error{
         .code = ErrorCode::kUsage,
-        .message = "a histogram has 1 to " + std::to_string(kMaxBins) + " bins, not " + std::to_string(wanted.bins)};
+        .message = "a histogram has 1 to " + std::to_string(kMostBins) + " bins, not " + std::to_string(wanted.bins)};
   }
   Histogram histogram{.low = statistics.min, .high = statistics.max, .log = wanted.log};
   if (statistics.finite == 0) {

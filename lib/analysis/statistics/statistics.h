@@ -96,13 +96,15 @@ struct Histogram {
   bool log = false;
 };
 
+inline constexpr int kMostBins = 4096;
+
 struct HistogramOptions {
   int bins = 0;  // 0: by Freedman and Diaconis, from `statistics.percentiles`; by Sturges where those say nothing
   bool log = false;
 };
 
 // `statistics` are the tensor's, and their range the histogram's (when all values are equal, a half more each way).
-// kUsage for `bins` outside 0..4096. Errors as above.
+// kUsage for `bins` outside 0..kMostBins. Errors as above.
 Result<Histogram> ComputeHistogram(const Model& model, const Tensor& tensor, const Statistics& statistics,
                                    const HistogramOptions& histogram, const StatisticsOptions& options = {});
 

@@ -1,0 +1,37 @@
+// Comma-separated values as RFC 4180 has them: the one writer of every verb's --csv.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "tools/cli/console.h"
+
+namespace pthview {
+
+// A cell: quoted where it holds a comma, a quote or an end of line. A text that a spreadsheet would run as a formula
+// (=, +, -, @ in front, and no number) gets an apostrophe in front. `text` is in escaped form.
+std::string CsvCell(std::string_view text);
+
+// Rows with CRLF between them, as the RFC says and every reader of CSV expects.
+class CsvWriter {
+ public:
+  explicit CsvWriter(Output& out) : out_(out) {}
+
+  CsvWriter& Text(std::string_view text) { return Raw(CsvCell(text)); }
+  // What needs no quotes: a number, or nothing.
+  CsvWriter& Raw(std::string_view text) {
+    out_ << (first_ ? "" : ",") << text;
+    first_ = false;
+    return *this;
+  }
+  void EndRow() {
+    out_ << "\r\n";
+    first_ = true;
+  }
+
+ private:
+  Output& out_;
+  bool first_ = true;
+};
+
+}  // namespace pthview
