@@ -88,7 +88,7 @@ WindowRange WindowOf(const Query& query) {
   return {number("split", 1), number("row", 0), number("rows", 64), number("column", 0), number("columns", 64)};
 }
 
-HeatmapRegion RegionOf(const Query& query) {
+pictures::GridRegion RegionOf(const Query& query) {
   auto number = [&](const std::string& name, uint64_t fallback) {
     return static_cast<int64_t>(std::min<uint64_t>(NumberOf(query, name, fallback), INT64_MAX));
   };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "lib/analysis/pictures/cell_grid.h"
 #include "lib/base/result.h"
 #include "lib/model/model.h"
 
@@ -12,19 +13,11 @@ namespace pthview::server {
 
 inline constexpr int64_t kHeatmapSide = 256;
 
-// A part of the matrix. What lies outside of it is cut off.
-struct HeatmapRegion {
-  int64_t row = 0;
-  int64_t rows = INT64_MAX;
-  int64_t column = 0;
-  int64_t columns = INT64_MAX;
-};
-
 // `{"rows", "columns", "low", "high", "values", "sampled"}`. The tensor is looked at as a matrix: its first dimension
 // by the rest; of it only `region` is drawn. Finite values only; a cell without any is the string "NaN". Complex values
 // count by their absolute value, quantized ones by their integer code. Beyond 16 M elements each cell averages a sample
 // of its block, evenly spread, so that the time stays bounded whatever the shape says. Errors as those of ForEachBlock;
 // kNotFound when there is no such tensor.
-Result<std::string> HeatmapJson(const Model& model, uint64_t index, HeatmapRegion region = {});
+Result<std::string> HeatmapJson(const Model& model, uint64_t index, const pictures::GridRegion& region = {});
 
 }  // namespace pthview::server
