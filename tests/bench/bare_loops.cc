@@ -1,12 +1,13 @@
 // What the machine can do: loops with nothing around them, for the figures of statistics to stand beside.
 //
-//   bare_loops moments f32|bf16 FILE OFFSET BYTES     sums of four powers, minimum, maximum, zeros
+//   bare_loops moments f32|bf16|f16 FILE OFFSET BYTES     sums of four powers, minimum, maximum, zeros
 //   bare_loops memcmp FILE OFFSET BYTES FILE OFFSET   equal or not
 //   bare_loops read FILE OFFSET BYTES                 nothing but the reading
 //
 // Each on all cores, in pieces read with pread into a buffer that fits the second-level cache. Compiled by stats.py
 // with -O3 -march=native -ffast-math: the compiler may do what it likes.
 #include <fcntl.h>
+#include <immintrin.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -66,6 +67,27 @@ void AddBrains(const uint16_t* x, size_t count, Sums* sums) {
   }
 }
 
+void AddHalves(const uint16_t* x, size_t count, Sums* sums) {
+  float wide[2048];
+  for (size_t at = 0; at < count; at += 2048) {
+    size_t n = std::min<size_t>(2048, count - at);
+    size_t i = 0;
+#if defined(__F16C__)
+    for (; i + 8 <= n; i += 8) {
+      __m128i halves;
+      std::memcpy(&halves, x + at + i, sizeof(halves));
+      _mm256_storeu_ps(&wide[i], _mm256_cvtph_ps(halves));
+    }
+#endif
+    for (; i < n; ++i) {
+      _Float16 half;
+      std::memcpy(&half, x + at + i, sizeof(half));
+      wide[i] = static_cast<float>(half);
+    }
+    AddFloats(wide, n, sums);
+  }
+}
+
 void Read(int fd, char* to, size_t bytes, uint64_t at) {
   if (pread(fd, to, bytes, static_cast<off_t>(at)) != static_cast<ssize_t>(bytes)) {
     std::perror("pread");
@@ -100,6 +122,7 @@ int main(int count, char** words) {
   int other = compare ? open(file[3], O_RDONLY) : -1;
   uint64_t other_offset = compare ? std::strtoull(file[4], nullptr, 10) : 0;
   const bool brains = moments && std::string(words[2]) == "bf16";
+  const bool halves = moments && std::string(words[2]) == "f16";
   std::atomic<int64_t> total{0};
   OnAllCores(bytes, [&](uint64_t at, uint64_t end) {
     std::vector<char> left(kBuffer);
@@ -114,6 +137,8 @@ int main(int count, char** words) {
         equal = equal && std::memcmp(left.data(), right.data(), n) == 0;
       } else if (brains) {
         AddBrains(reinterpret_cast<const uint16_t*>(left.data()), n / 2, &sums);
+      } else if (halves) {
+        AddHalves(reinterpret_cast<const uint16_t*>(left.data()), n / 2, &sums);
       } else if (moments) {
         AddFloats(reinterpret_cast<const float*>(left.data()), n / 4, &sums);
       }

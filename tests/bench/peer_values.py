@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Files of values, and the same figures by NumPy and torch, for stats.py:
 
-  peer_values.py make OUT.safetensors f32|bf16 BYTES SEED [NOISE]    NOISE: added to what SEED gives
+  peer_values.py make OUT.safetensors f32|bf16|f16 BYTES SEED [NOISE]    NOISE: added to what SEED gives
   peer_values.py numpy|torch FILE                                    all figures of `stats`, of each tensor
   peer_values.py equal A B                                           torch.equal of each tensor
   peer_values.py family FOLDER COUNT BYTES                           COUNT checkpoints of one run
@@ -17,7 +17,7 @@ import torch
 
 def make(out, dtype, size, seed, noise=0.0):
     torch.manual_seed(seed)
-    kind = {"f32": torch.float32, "bf16": torch.bfloat16}[dtype]
+    kind = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[dtype]
     count = size // (4 if dtype == "f32" else 2) // 4
     tensors = {f"layer{i}.weight": (torch.randn(count // 1024, 1024) * 0.02).to(kind) for i in range(4)}
     if noise:

@@ -19,6 +19,7 @@ import safetensors.torch
 import torch
 
 OPTIONS = argparse.Namespace(pthview=None)
+torch.set_num_threads(1)  # these networks are so small that a second thread only waits
 
 
 def run(*arguments, expect=0):
@@ -369,6 +370,29 @@ class Lineage(Folder):
         self.assertEqual(child["descent"], "LoRA merged", child)
         self.assertTrue(any("rank 3" in line or "rank 4" in line for line in child["evidence"]), child)
         self.assertTrue(child["direction_assumed"])
+
+    def test_a_change_between_the_samples_is_seen(self):
+        state = {"x.bias": torch.randn(100_000), "y.weight": torch.randn(100, 100)}
+        changed = {name: tensor.clone() for name, tensor in state.items()}
+        changed["x.bias"][5005] += 1
+        tree = self.lineage(self.save("a.pth", state), self.save("b.pth", changed), self.save("c.pth", state))
+        self.assertEqual(tree["c.pth"]["descent"], "copy")
+        self.assertEqual(tree["b.pth"]["descent"], "trained on with frozen layers")
+        self.assertIn("1 of 2 tensors are the same", tree["b.pth"]["evidence"])
+
+    def test_a_large_low_rank_change(self):
+        base = {f"l{i}.weight": torch.randn(700, 900) * 0.03 for i in range(3)}
+        merged, tuned = ({name: tensor.clone() for name, tensor in base.items()} for _ in range(2))
+        merged["l0.weight"] += torch.randn(700, 12) @ torch.randn(12, 900) * 1e-3
+        tuned["l0.weight"] += torch.randn(700, 900) * 1e-3
+        for name, state, want in (("merged.pth", merged, "LoRA merged"),
+                                  ("tuned.pth", tuned, "trained on with frozen layers")):
+            tree = self.lineage(self.save("base.pth", base), self.save(name, state))
+            child = [f for f in tree.values() if f["parent"]][0]
+            self.assertEqual(child["descent"], want, child)
+        self.assertTrue(any("rank 12" in line for line in
+                            [f for f in self.lineage(self.save("base.pth", base), self.save("m.pth", merged)).values()
+                             if f["parent"]][0]["evidence"]))
 
     def test_strangers_and_copies(self):
         a, b = self.base(1), self.base(2)

@@ -17,6 +17,7 @@ import scipy.stats
 import torch
 
 OPTIONS = argparse.Namespace(pthview=None)
+torch.set_num_threads(1)
 NEAR = 1e-3
 PERCENTILES = {"p1": 1, "p5": 5, "p25": 25, "p50": 50, "p75": 75, "p95": 95, "p99": 99}
 SKETCH_ERROR = 1 / 512
@@ -148,7 +149,7 @@ class Statistics(unittest.TestCase):
     def test_mean_far_above_deviation(self):
         """Where mean of squares less square of the mean leaves nothing but rounding."""
         torch.manual_seed(1)
-        for count in (1000, 300_000, 9_000_000):
+        for count in (1000, 300_000, 4_500_000):
             noise = torch.randn(count, dtype=torch.float64)
             self.check({
                 "a": 1e6 + noise,
@@ -161,7 +162,7 @@ class Statistics(unittest.TestCase):
 
     def test_distributions(self):
         torch.manual_seed(2)
-        for count in (1, 2, 3, 7, 4095, 4097, 65_536, 65_537, 300_001, 5_000_000):
+        for count in (1, 2, 3, 7, 4095, 4097, 65_536, 65_537, 300_001, 4_200_001):
             uniform = torch.rand(count, dtype=torch.float64)
             normal = torch.randn(count, dtype=torch.float64)
             tensors = {

@@ -11,9 +11,10 @@
 
 #include "lib/analysis/compare/checkpoint_step.h"
 #include "lib/analysis/compare/lineage_mix.h"
+#include "lib/analysis/compare/lineage_pair.h"
+#include "lib/analysis/compare/lineage_rank.h"
 #include "lib/analysis/compare/lineage_signature.h"
 #include "lib/analysis/statistics/spectrum.h"
-#include "lib/analysis/statistics/value_reader.h"
 
 namespace pthview {
 namespace {
@@ -25,30 +26,13 @@ constexpr double kRelated = 0.9;
 // Two steps of one training point the same way at least so much; those to two siblings are about orthogonal.
 constexpr double kGoesOn = 0.2;
 constexpr int64_t kLargestForRank = int64_t{1} << 24;  // elements
-constexpr double kRankNoise = 0.02;
-
-// Two files beside each other, over the tensors that both have in one shape.
-struct PairFacts {
-  size_t common = 0;        // tensors of the same name and shape
-  size_t same = 0;          // of those, with the same bytes
-  size_t same_weights = 0;  // of those, with two dimensions or more: a bias alone may stay because its gradient is 0
-  size_t reshaped = 0;      // of the same name, with another shape
-  size_t alone = 0;         // that one of the two has
-  double distance =
-      std::numeric_limits<double>::infinity();  // relative: |a - b| over the larger norm, tensor by tensor
-  double largest = 0;                           // largest |a - b| / (|a| + |b|) of a sample that is not tiny
-  std::vector<std::string> changed;             // names
-};
+constexpr size_t kLookedAtForRank = 3;                 // tensors
 
 class Lineage {
  public:
-  Lineage(std::span<const LineageFile> files, std::vector<FileSignature> signatures)
-      : files_(files), signatures_(std::move(signatures)), n_(files.size()) {
+  Lineage(std::span<const LineageFile> files, std::vector<FileSignature> signatures, std::vector<PairFacts> pairs)
+      : files_(files), signatures_(std::move(signatures)), n_(files.size()), pairs_(std::move(pairs)) {
     for (const LineageFile& file : files) steps_.push_back(StepsOf(*file.model));
-    pairs_.resize(n_ * n_);
-    for (size_t i = 0; i < n_; ++i) {
-      for (size_t j = i + 1; j < n_; ++j) pairs_[i * n_ + j] = pairs_[j * n_ + i] = Compare(i, j);
-    }
   }
 
   Result<std::vector<LineageNode>> Run() {
@@ -68,59 +52,6 @@ class Lineage {
   const Model& ModelOf(size_t i) const { return *files_[i].model; }
   const Tensor& TensorOf(size_t i, const std::string& name) const {
     return ModelOf(i).tensors[signatures_[i].tensors.find(name)->second.tensor];
-  }
-
-  PairFacts Compare(size_t i, size_t j) const {
-    PairFacts facts;
-    long double squares = 0;
-    long double elements = 0;
-    for (const auto& [name, a] : signatures_[i].tensors) {
-      auto found = signatures_[j].tensors.find(name);
-      if (found == signatures_[j].tensors.end()) {
-        ++facts.alone;
-        continue;
-      }
-      const TensorSignature& b = found->second;
-      if (!std::ranges::equal(ModelOf(i).tensors[a.tensor].shape, ModelOf(j).tensors[b.tensor].shape)) {
-        ++facts.reshaped;
-        continue;
-      }
-      ++facts.common;
-      bool same = a.hash == b.hash && ModelOf(i).tensors[a.tensor].dtype == ModelOf(j).tensors[b.tensor].dtype;
-      if (same) {
-        ++facts.same;
-        facts.same_weights += ModelOf(i).tensors[a.tensor].shape.size() >= 2;
-      } else {
-        facts.changed.push_back(name);
-      }
-      double scale = 0;
-      long double difference = 0, aa = 0, bb = 0;
-      for (size_t k = 0; k < std::min(a.samples.size(), b.samples.size()); ++k) {
-        long double d = a.samples[k] - b.samples[k];
-        difference += d * d;
-        aa += static_cast<long double>(a.samples[k]) * a.samples[k];
-        bb += static_cast<long double>(b.samples[k]) * b.samples[k];
-        scale = std::max(scale, std::abs(a.samples[k]));
-      }
-      // Each tensor beside its own norm, or the largest would speak for all. Buffers follow the data, not the training.
-      if (ModelOf(i).tensors[a.tensor].kind != TensorKind::kBuffer) {
-        auto numel = static_cast<long double>(a.weight) * static_cast<long double>(a.samples.size());
-        long double larger = std::max(aa, bb);
-        if (larger > 0) squares += numel * difference / larger;
-        elements += numel;
-      }
-      for (size_t k = 0; k < std::min(a.samples.size(), b.samples.size()); ++k) {
-        double size = std::max(std::abs(a.samples[k]), std::abs(b.samples[k]));
-        if (size > 1e-3 * scale) facts.largest = std::max(facts.largest, std::abs(a.samples[k] - b.samples[k]) / size);
-      }
-    }
-    for (const auto& [name, b] : signatures_[j].tensors) facts.alone += !signatures_[i].tensors.contains(name);
-    if (elements > 0) facts.distance = static_cast<double>(std::sqrt(squares / elements));
-    // A name or two that happen to be the same make no relatives.
-    if (facts.common * 2 < std::min(signatures_[i].tensors.size(), signatures_[j].tensors.size())) {
-      facts.distance = std::numeric_limits<double>::infinity();
-    }
-    return facts;
   }
 
   bool SameShapes(size_t i, size_t j) const {
@@ -172,11 +103,22 @@ class Lineage {
     if (others.size() < 2) return mixed;
     // Averages are computed in float32 or better and rounded once more when they are stored.
     double tolerance = std::max(1e-5, 4 * std::ldexp(1.0, -signatures_[i].mantissa - 1));
+    if (!MayBeMix(Products(i, others), tolerance)) return mixed;
     auto weights = FindMix(signatures_[i], sources, tolerance);
     for (size_t k = 0; weights && k < others.size(); ++k) {
       if ((*weights)[k] > 0.01) mixed.emplace_back(others[k], (*weights)[k]);
     }
     return mixed;
+  }
+
+  // For MayBeMix.
+  std::vector<double> Products(size_t target, std::vector<size_t> files) const {
+    files.push_back(target);
+    std::vector<double> products;
+    for (size_t a : files) {
+      for (size_t b : files) products.push_back(Pair(a, b).product);
+    }
+    return products;
   }
 
   // The same bytes again, or rounded to a smaller type.
@@ -266,21 +208,27 @@ class Lineage {
     }
   }
 
+  // Calls visit(at, next) for each edge of the tree, outwards from the root.
+  template <typename Visit>
+  void Walk(size_t root, const std::vector<std::vector<size_t>>& near, Visit visit) const {
+    std::vector<std::pair<size_t, size_t>> open = {{root, n_}};
+    while (!open.empty()) {
+      auto [at, from] = open.back();
+      open.pop_back();
+      for (size_t next : near[at]) {
+        if (next == from) continue;
+        visit(at, next);
+        open.emplace_back(next, at);
+      }
+    }
+  }
+
   size_t ChooseRoot(const std::vector<size_t>& members, const std::vector<std::vector<size_t>>& near) const {
     size_t best = members.front();
     std::pair<double, double> least{std::numeric_limits<double>::infinity(), 0};
     for (size_t root : members) {
       double against = 0;
-      std::vector<std::pair<size_t, size_t>> open = {{root, n_}};
-      while (!open.empty()) {
-        auto [at, from] = open.back();
-        open.pop_back();
-        for (size_t next : near[at]) {
-          if (next == from) continue;
-          against -= Evidence(at, next);
-          open.emplace_back(next, at);
-        }
-      }
+      Walk(root, near, [&](size_t at, size_t next) { against -= Evidence(at, next); });
       // Where nothing else decides: what lies in the middle of the others.
       double spread = 0;
       for (size_t other : members) {
@@ -315,43 +263,24 @@ class Lineage {
   }
 
   void Orient(size_t root, const std::vector<std::vector<size_t>>& near) {
-    std::vector<std::pair<size_t, size_t>> open = {{root, n_}};
-    while (!open.empty()) {
-      auto [at, from] = open.back();
-      open.pop_back();
-      for (size_t next : near[at]) {
-        if (next == from) continue;
-        nodes_[next].parent = Forebear(at, next);
-        nodes_[next].distance = Pair(*nodes_[next].parent, next).distance;
-        nodes_[next].direction_assumed = std::abs(Evidence(*nodes_[next].parent, next)) < 1;
-        open.emplace_back(next, at);
-      }
-    }
-  }
-
-  Result<std::vector<double>> Values(size_t file, const std::string& name) const {
-    PTHVIEW_ASSIGN(ValueReader reader, ValueReader::OpenAll(ModelOf(file), TensorOf(file, name)));
-    std::vector<double> values;
-    PTHVIEW_TRY(reader.Read(0, reader.count(), [&](const ValueBlock& block) {
-      values.insert(values.end(), block.floats.begin(), block.floats.end());
-      values.insert(values.end(), block.doubles.begin(), block.doubles.end());
-    }));
-    return values;
+    Walk(root, near, [&](size_t at, size_t next) {
+      nodes_[next].parent = Forebear(at, next);
+      nodes_[next].distance = Pair(*nodes_[next].parent, next).distance;
+      nodes_[next].direction_assumed = std::abs(Evidence(*nodes_[next].parent, next)) < 1;
+    });
   }
 
   // The rank of the change, when all that changed are matrices and those looked at changed by one of low rank.
-  Result<std::optional<int64_t>> RankOfChange(size_t a, size_t b, const std::vector<std::string>& changed) const {
+  Result<std::optional<int64_t>> RankOfChange(size_t a, size_t b) const {
     std::optional<int64_t> rank;
     size_t looked = 0;
-    for (const std::string& name : changed) {
+    for (const std::string& name : ChangedNames(ModelOf(a), signatures_[a], ModelOf(b), signatures_[b])) {
       auto shape = MatrixShapeOf(TensorOf(a, name));
       if (!shape) return std::optional<int64_t>();
       int64_t small = std::min(shape->rows, shape->columns);
-      if (looked == 3 || small < 8 || TensorOf(a, name).numel > kLargestForRank) continue;
-      PTHVIEW_ASSIGN(std::vector<double> x, Values(a, name));
-      PTHVIEW_ASSIGN(std::vector<double> y, Values(b, name));
-      for (size_t i = 0; i < x.size(); ++i) x[i] = std::isfinite(y[i] - x[i]) ? y[i] - x[i] : 0;
-      auto found = LowRank(x, shape->rows, shape->columns, std::min<int64_t>(small / 4, 128), kRankNoise);
+      if (looked == kLookedAtForRank || small < 8 || TensorOf(a, name).numel > kLargestForRank) continue;
+      PTHVIEW_ASSIGN(std::optional<int64_t> found,
+                     RankOfDifference(ModelOf(a), TensorOf(a, name), ModelOf(b), TensorOf(b, name)));
       if (!found) return std::optional<int64_t>();
       rank = std::max(rank.value_or(0), *found);
       ++looked;
@@ -366,7 +295,7 @@ class Lineage {
     auto steps = StepsOfPair(p, i);
     if (pair.same > 0) node.evidence.push_back(fmt::format("{} of {} tensors are the same", pair.same, pair.common));
     node.evidence.push_back(fmt::format("relative distance {:.3g}", pair.distance));
-    PTHVIEW_ASSIGN(std::optional<int64_t> rank, RankOfChange(p, i, pair.changed));
+    PTHVIEW_ASSIGN(std::optional<int64_t> rank, RankOfChange(p, i));
     if (rank && pair.same_weights > 0) {
       node.descent = Descent::kLora;
       node.evidence.push_back(fmt::format("what changed, changed by matrices of rank {}", *rank));
@@ -391,8 +320,8 @@ class Lineage {
   std::span<const LineageFile> files_;
   std::vector<FileSignature> signatures_;
   size_t n_;
-  std::vector<std::vector<CheckpointStep>> steps_;
   std::vector<PairFacts> pairs_;
+  std::vector<std::vector<CheckpointStep>> steps_;
   std::vector<LineageNode> nodes_;
 };
 
@@ -420,12 +349,11 @@ Result<std::vector<LineageNode>> FindLineage(std::span<const LineageFile> files,
                  .message = fmt::format("{} files are more than the {} that are compared with each other", files.size(),
                                         kMostFiles)};
   }
-  std::vector<FileSignature> signatures;
-  for (const LineageFile& file : files) {
-    PTHVIEW_ASSIGN(FileSignature signature, ReadSignature(*file.model, advance));
-    signatures.push_back(std::move(signature));
-  }
-  return Lineage(files, std::move(signatures)).Run();
+  std::vector<const Model*> models;
+  for (const LineageFile& file : files) models.push_back(file.model);
+  PTHVIEW_ASSIGN(std::vector<FileSignature> signatures, ReadSignatures(models, advance));
+  std::vector<PairFacts> pairs = CompareAll(models, signatures);
+  return Lineage(files, std::move(signatures), std::move(pairs)).Run();
 }
 
 }  // namespace pthview

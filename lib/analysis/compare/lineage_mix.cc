@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <eigen3/Eigen/Eigenvalues>
 #include <eigen3/Eigen/QR>
 
 namespace pthview {
@@ -31,6 +32,26 @@ Eigen::MatrixXd Rows(const FileSignature& target, std::span<const FileSignature*
 }
 
 }  // namespace
+
+// What least squares leaves of the target, by the sources' Gram matrix. That squares the condition, so directions in
+// which the sources hardly differ are left out: they could take away 1e-6 of the norm at most, which is allowed for.
+bool MayBeMix(std::span<const double> products, double tolerance) {
+  using Products = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const auto size = static_cast<Eigen::Index>(std::llround(std::sqrt(static_cast<double>(products.size()))));
+  Eigen::Map<const Products> all(products.data(), size, size);
+  const Eigen::Index sources = size - 1;
+  if (!all.allFinite() || sources < 1) return true;
+  const double norm2 = all(sources, sources);
+  Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(Eigen::MatrixXd(all.topLeftCorner(sources, sources)));
+  Eigen::VectorXd along = solver.eigenvectors().transpose() * all.col(sources).head(sources);
+  double left = norm2;
+  for (Eigen::Index i = 0; i < sources; ++i) {
+    const double value = solver.eigenvalues()[i];
+    if (value > 1e-12 * solver.eigenvalues()[sources - 1]) left -= along[i] * along[i] / value;
+  }
+  const double allowed = 2 * tolerance + 1e-5;
+  return left <= allowed * allowed * norm2;
+}
 
 // Least squares by QR, dropping sources with negative weights until there are none (few sources: a step each).
 std::optional<std::vector<double>> FindMix(const FileSignature& target, std::span<const FileSignature* const> sources,

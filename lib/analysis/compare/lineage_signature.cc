@@ -15,12 +15,11 @@ namespace {
 
 constexpr int64_t kSamples = 1024;                // of a tensor
 constexpr int64_t kSampleRuns = 8;                // that many runs, spread evenly
-constexpr size_t kMostSamples = size_t{1} << 21;  // of a file
+constexpr size_t kMostSamples = size_t{1} << 25;  // of all files together: 256 MB
 
 Result<TensorSignature> SignatureOf(const Model& model, Index index, int64_t most) {
   const Tensor& tensor = model.tensors[index];
   TensorSignature signature{.tensor = index};
-  PTHVIEW_ASSIGN(signature.hash, HashTensor(model, tensor));
   PTHVIEW_ASSIGN(ValueReader reader, ValueReader::OpenAll(model, tensor));
   auto add = [&](const ValueBlock& block) {
     signature.samples.insert(signature.samples.end(), block.floats.begin(), block.floats.end());
@@ -67,7 +66,14 @@ int MantissaBits(DType dtype) {
   }
 }
 
-Result<FileSignature> ReadSignature(const Model& model, const std::function<void(uint64_t)>& advance) {
+namespace {
+
+struct Place {
+  size_t file = 0;
+  Index tensor = kNone;
+};
+
+std::vector<Index> ChosenOf(const Model& model) {
   const bool has_model = std::ranges::any_of(model.parts, [](const Part& p) { return p.kind == PartKind::kModel; });
   std::vector<Index> chosen;
   for (size_t t = 0; t < model.tensors.size(); ++t) {
@@ -75,30 +81,88 @@ Result<FileSignature> ReadSignature(const Model& model, const std::function<void
     bool in_model = tensor.part < model.parts.size() && model.parts[tensor.part].kind == PartKind::kModel;
     if (Wanted(tensor) && (in_model || !has_model)) chosen.push_back(static_cast<Index>(t));
   }
-  FileSignature file;
+  return chosen;
+}
+
+// The type that most elements have.
+int MantissaOf(const Model& model, const FileSignature& file) {
   std::map<int, int64_t> types;
-  const int64_t most = std::clamp<int64_t>(static_cast<int64_t>(kMostSamples / std::max<size_t>(chosen.size(), 1)),
-                                           kSampleRuns, kSamples);
-  std::vector<Result<TensorSignature>> signatures(chosen.size());
-  ParallelFor(chosen.size(), [&](size_t i) {
-    signatures[i] = SignatureOf(model, chosen[i], most);
-    if (advance) advance(model.tensors[chosen[i]].nbytes());
-  });
-  for (size_t i = 0; i < chosen.size(); ++i) {
-    PTHVIEW_ASSIGN(TensorSignature signature, std::move(signatures[i]));
-    const Tensor& tensor = model.tensors[chosen[i]];
+  for (const auto& [name, signature] : file.tensors) {
+    const Tensor& tensor = model.tensors[signature.tensor];
     types[MantissaBits(tensor.dtype)] += tensor.numel;
-    std::string name(PlainName(model, tensor));
-    file.tensors.try_emplace(name, std::move(signature));
   }
-  int64_t largest = 0;
-  for (const auto& [bits, elements] : types) {
-    if (elements > largest) {
-      largest = elements;
-      file.mantissa = bits;
+  auto most = std::ranges::max_element(types, {}, [](const auto& type) { return type.second; });
+  return most == types.end() ? 0 : most->first;
+}
+
+// Of the tensors of one name, those whose samples another one has too: they may be the same, and need a hash.
+void FindAlike(std::span<const Model* const> models, std::span<const std::pair<size_t, TensorSignature*>> named,
+               std::vector<std::pair<size_t, TensorSignature*>>* alike) {
+  auto less = [&](const auto& a, const auto& b) {
+    return std::ranges::lexicographical_compare(a.second->samples, b.second->samples);
+  };
+  auto same = [&](const auto& a, const auto& b) {
+    const Tensor& x = models[a.first]->tensors[a.second->tensor];
+    const Tensor& y = models[b.first]->tensors[b.second->tensor];
+    return x.numel == y.numel && a.second->samples == b.second->samples;
+  };
+  std::vector<std::pair<size_t, TensorSignature*>> sorted(named.begin(), named.end());
+  std::ranges::stable_sort(sorted, less);
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    if ((i > 0 && same(sorted[i - 1], sorted[i])) || (i + 1 < sorted.size() && same(sorted[i], sorted[i + 1]))) {
+      alike->push_back(sorted[i]);
     }
   }
-  return file;
+}
+
+}  // namespace
+
+Result<std::vector<FileSignature>> ReadSignatures(std::span<const Model* const> models,
+                                                  const std::function<void(uint64_t)>& advance) {
+  std::vector<Place> places;
+  for (size_t f = 0; f < models.size(); ++f) {
+    for (Index t : ChosenOf(*models[f])) places.push_back({f, t});
+  }
+  // The same number for all files, so that tensors of the same shape are asked at the same places.
+  const int64_t most = std::clamp<int64_t>(static_cast<int64_t>(kMostSamples / std::max<size_t>(places.size(), 1)),
+                                           kSampleRuns, kSamples);
+  auto done = [&](const Place& place) {
+    if (advance) advance(models[place.file]->tensors[place.tensor].nbytes());
+  };
+  std::vector<Result<TensorSignature>> read(places.size());
+  ParallelFor(places.size(), [&](size_t i) { read[i] = SignatureOf(*models[places[i].file], places[i].tensor, most); });
+  std::vector<FileSignature> files(models.size());
+  for (size_t i = 0; i < places.size(); ++i) {
+    PTHVIEW_ASSIGN(TensorSignature signature, std::move(read[i]));
+    const Model& model = *models[places[i].file];
+    std::string name(PlainName(model, model.tensors[places[i].tensor]));
+    files[places[i].file].tensors.try_emplace(std::move(name), std::move(signature));
+  }
+  std::map<std::string_view, std::vector<std::pair<size_t, TensorSignature*>>> by_name;
+  for (size_t f = 0; f < files.size(); ++f) {
+    files[f].mantissa = MantissaOf(*models[f], files[f]);
+    for (auto& [name, signature] : files[f].tensors) by_name[name].emplace_back(f, &signature);
+  }
+  std::vector<std::pair<size_t, TensorSignature*>> alike;
+  for (const auto& [name, named] : by_name) FindAlike(models, named, &alike);
+  std::vector<Status> statuses(alike.size());
+  ParallelFor(alike.size(), [&](size_t i) {
+    auto& [file, signature] = alike[i];
+    auto hash = HashTensor(*models[file], models[file]->tensors[signature->tensor]);
+    if (hash) {
+      signature->hash = std::move(*hash);
+    } else {
+      statuses[i] = std::move(hash).error();
+    }
+    done({file, signature->tensor});
+  });
+  for (Status& status : statuses) PTHVIEW_TRY(std::move(status));
+  for (const auto& [name, named] : by_name) {
+    for (const auto& [file, signature] : named) {
+      if (signature->hash.empty()) done({file, signature->tensor});
+    }
+  }
+  return files;
 }
 
 }  // namespace pthview

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,7 @@ namespace pthview {
 
 struct TensorSignature {
   Index tensor = kNone;
-  std::string hash;             // SHA-256 of the values' bytes
+  std::string hash;             // SHA-256 of the values' bytes; empty: no other file's has the same samples
   std::vector<double> samples;  // values at places that depend on the number of elements alone
   double weight = 1;            // elements that each sample stands for
 };
@@ -26,7 +27,10 @@ struct FileSignature {
   int mantissa = 0;  // bits of the type that most elements have: 23 for float32; 0: none
 };
 
-Result<FileSignature> ReadSignature(const Model& model, const std::function<void(uint64_t)>& advance);
+// Those of several files, in their order. The samples of each tensor are read first; only those that another file has
+// the same under the same name are then hashed. `advance` is told of bytes that are done with.
+Result<std::vector<FileSignature>> ReadSignatures(std::span<const Model* const> models,
+                                                  const std::function<void(uint64_t)>& advance);
 
 // Bits of precision of a floating-point type; 0 for others. Quantized types: of their codes.
 int MantissaBits(DType dtype);
