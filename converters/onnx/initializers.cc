@@ -33,9 +33,24 @@ std::string_view Obstacle(const Model& model, const Tensor& tensor, uint64_t nby
 
 }  // namespace
 
+// By row of Model::tensors: of those that are tied, the first that is selected; of others itself.
+std::vector<Index> Initializers::FirstOfTied(std::span<const Index> tensors) const {
+  std::vector<Index> first(model_.tensors.size(), kNone);  // by the one that all are tied to
+  std::vector<Index> of(model_.tensors.size(), kNone);
+  for (Index index : tensors) {
+    const Index tied = model_.tensors[index].tied;
+    of[index] = index;
+    if (tied == kNone) continue;
+    if (first[tied] == kNone) first[tied] = index;
+    of[index] = first[tied];
+  }
+  return of;
+}
+
 Initializers::Initializers(const Model& model, std::span<const Index> tensors, UniqueNames& names)
     : model_(model), of_tensor_(model.tensors.size()), selected_(model.tensors.size()), names_(names) {
   rows_.reserve(tensors.size());
+  const std::vector<Index> first_of = FirstOfTied(tensors);
   // Tensors that share a name are all called by their paths, as `pthview list` calls them.
   std::unordered_map<std::string_view, bool, TextHash> shared;
   for (Index index : tensors) {
@@ -45,13 +60,20 @@ Initializers::Initializers(const Model& model, std::span<const Index> tensors, U
   for (Index index : tensors) {
     if (selected_[index]) continue;
     const Tensor& tensor = model.tensors[index];
+    selected_[index] = true;
+    const bool by_path = shared[tensor.name];
+    if (first_of[index] != index) {
+      auto [first, count] = of_tensor_[index] = of_tensor_[first_of[index]];
+      std::string name = ValidUtf8(by_path ? tensor.path : tensor.name);
+      Count("tied to another: written once, under the other's name", name);
+      if (count > 0) rows_[first].also.push_back(std::move(name));
+      continue;
+    }
     size_t first = rows_.size();
-    bool by_path = shared[tensor.name];
     std::string name = names_.Claim(ValidUtf8(by_path ? tensor.path : tensor.name.empty() ? "tensor" : tensor.name));
     if (by_path) Count("called by their path: others have the same name", name);
     AddWithComponents(tensor, std::move(name));
     of_tensor_[index] = {first, rows_.size() - first};
-    selected_[index] = true;
   }
 }
 
@@ -93,7 +115,7 @@ void Initializers::Add(const Tensor& tensor, std::string name) {
     return;
   }
   if (!elements->change.empty()) Count(fmt::format("{}: written {}", DTypeName(tensor.dtype), elements->change), name);
-  rows_.push_back({&tensor, std::move(name), std::move(*elements), nbytes, range});
+  rows_.push_back({&tensor, std::move(name), std::move(*elements), nbytes, {}, range});
 }
 
 void Initializers::Count(std::string what, const std::string& name) {

@@ -20,6 +20,7 @@ struct Initializer {
   std::string name;
   OnnxElements elements;
   uint64_t nbytes = 0;
+  std::vector<std::string> also;  // further names of the tensor in the checkpoint: it is tied
   // Where it stands in a source as ONNX wants it; nullopt: its elements are gathered.
   std::optional<ByteRange> range;
 };
@@ -29,7 +30,7 @@ class Initializers {
   Initializers(const Model& model, std::span<const Index> tensors, UniqueNames& names);
 
   const std::vector<Initializer>& rows() const { return rows_; }
-  // Those of one row of Model::tensors: itself, or the components that make it up.
+  // Those of one row of Model::tensors: itself, or the components that make it up. Tied tensors have the same.
   std::span<const Initializer> Of(Index tensor) const {
     auto [first, count] = of_tensor_[tensor];
     return std::span(rows_).subspan(first, count);
@@ -39,6 +40,7 @@ class Initializers {
   std::vector<std::string> Notes() const;
 
  private:
+  std::vector<Index> FirstOfTied(std::span<const Index> tensors) const;
   void AddWithComponents(const Tensor& tensor, std::string name);
   void Add(const Tensor& tensor, std::string name);
   void Count(std::string what, const std::string& name);

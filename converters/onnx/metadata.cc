@@ -7,6 +7,7 @@
 
 #include "converters/common/output_paths.h"
 #include "converters/onnx/unique_names.h"
+#include "lib/analysis/summary/written_values.h"
 
 namespace pthview {
 namespace {
@@ -20,6 +21,11 @@ std::string Shortened(std::string_view text, size_t limit) {
   if (text.size() <= limit) return ValidUtf8(text);
   while (limit > 0 && (static_cast<uint8_t>(text[limit]) & 0xC0) == 0x80) --limit;
   return ValidUtf8(text.substr(0, limit)) + "...";
+}
+
+// Python's own mark: "lstm._all_weights[0]".
+bool IsPrivate(std::string_view path) {
+  return path.find("._") != std::string_view::npos && path.find(".__") == std::string_view::npos;
 }
 
 std::string Assumptions(const Model& model) {
@@ -45,6 +51,7 @@ void AddMetadata(const Model& model, std::string_view graph, pthview_onnx::Model
     entry.set_value(std::move(value));
   };
   add("pthview.graph", std::string(graph));
+  add("pthview.runs", "no: it is for viewing");
   add("pthview.version", PTHVIEW_VERSION);
   if (graph == "inferred") add("pthview.assumptions", ValidUtf8(Assumptions(model)));
   add("pthview.source", Shortened(BaseName(model.file), kTextBytes));
@@ -52,10 +59,12 @@ void AddMetadata(const Model& model, std::string_view graph, pthview_onnx::Model
   if (!model.producer.empty()) add("pthview.source.producer", ValidUtf8(model.producer));
   size_t left_out = 0;
   size_t shortened = 0;
-  for (size_t i = 0; i < model.plain.size(); ++i) {
-    const PlainValue& plain = model.plain[i];
+  size_t written = 0;
+  for (const RankedValue& row : RankValues(model)) {
+    const PlainValue& plain = model.plain[row.plain];
+    if (row.rank == ValueRank::kBookkeeping || IsPrivate(plain.path)) continue;
     if (plain.kind == PlainKind::kEmpty || plain.kind == PlainKind::kObject || plain.kind == PlainKind::kNone) continue;
-    if (i >= kPlainValues || plain.path.size() > kTextBytes) {
+    if (++written > kPlainValues || plain.path.size() > kTextBytes) {
       ++left_out;
       continue;
     }

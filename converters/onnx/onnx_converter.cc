@@ -22,8 +22,8 @@ namespace {
 using pthview_onnx::GraphProto;
 using pthview_onnx::ModelProto;
 
-constexpr int kIrVersion = 10;
 constexpr int kDefaultOpset = 21;
+constexpr int kNewestDefault = 24;  // for what older ones lack
 constexpr int kNewestOpset = 99;
 constexpr uint64_t kMessageLimit = INT32_MAX;  // protobuf's
 
@@ -47,6 +47,15 @@ Result<WeightsMode> ModeOf(const ConvertOptions& options) {
                  .file = options.output};
   }
   return *mode;
+}
+
+// The IR version that came with an opset. Source: ONNX's docs/Versioning.md.
+int IrVersionOf(int opset) {
+  constexpr std::pair<int, int> kVersions[] = {{28, 14}, {25, 13}, {24, 12}, {23, 11}};
+  for (auto [first, version] : kVersions) {
+    if (opset >= first) return version;
+  }
+  return 10;
 }
 
 bool HasRecorded(const Model& model) {
@@ -95,21 +104,23 @@ Frame RecordedFrame(const Model& model, const RecordedGraph& recorded, const Mod
 Frame BuildFrame(const Model& model, const Initializers& initializers, const ConvertOptions& options,
                  UniqueNames& names, std::vector<std::string>& notes) {
   const bool use_recorded = options.graph != "inferred" && HasRecorded(model);
-  GraphNodes nodes(model, initializers, names);
+  GraphNodes nodes(model, initializers, names, options.opset == 0 ? kNewestDefault : options.opset);
   RecordedGraph recorded(model, initializers, names);
   for (Index root : model.graph_roots) {
     const Graph& graph = model.graphs[root];
     if (use_recorded && graph.origin == Origin::kRecorded) recorded.Add(graph);
     if (!use_recorded && graph.origin == Origin::kInferred) nodes.Add(graph);
   }
+  nodes.Finish();
   bool has_graph = use_recorded || nodes.count() > 0;
   ModelProto proto;
-  int ir_version = kIrVersion;
+  const int opset = options.opset == 0 ? std::max(kDefaultOpset, nodes.opset()) : options.opset;
+  int ir_version = IrVersionOf(opset);
   for (const Initializer& row : initializers.rows()) ir_version = std::max(ir_version, IrVersionFor(row.elements.type));
   proto.set_ir_version(ir_version);
   auto& standard = *proto.add_opset_import();
   standard.set_domain("");
-  standard.set_version(options.opset == 0 ? kDefaultOpset : options.opset);
+  standard.set_version(opset);
   auto& own = *proto.add_opset_import();
   own.set_domain(kNodeDomain);
   own.set_version(1);

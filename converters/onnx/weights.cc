@@ -31,6 +31,9 @@ void SetExternal(const std::string& location, uint64_t offset, uint64_t length, 
 
 // What the numbers do not say themselves.
 void SetMetadata(const Model& model, const Initializer& initializer, TensorProto& proto) {
+  if (!initializer.also.empty()) {
+    AddEntry(proto.mutable_metadata_props(), "pthview.also", fmt::format("{}", fmt::join(initializer.also, ", ")));
+  }
   if (initializer.elements.change.empty()) return;
   const Tensor& tensor = *initializer.tensor;
   AddEntry(proto.mutable_metadata_props(), "pthview.dtype", std::string(DTypeName(tensor.dtype)));

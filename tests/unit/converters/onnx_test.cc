@@ -12,6 +12,7 @@ using pthview_onnx::TensorProto;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 std::string FloatBytes(const std::vector<float>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
@@ -71,21 +72,93 @@ TEST_F(OnnxTest, LayersAreNodesAndOnlyEvidenceJoinsThem) {
   AddFloats("block.fc1.bias", {8});
   AddFloats("block.fc2.weight", {2, 8});
   ModelProto proto = Written();
-  ASSERT_EQ(proto.graph().node_size(), 2);
+  ASSERT_EQ(proto.graph().node_size(), 3);
   const auto& first = proto.graph().node(0);
   const auto& second = proto.graph().node(1);
   EXPECT_EQ(first.name(), "block.fc1");
-  EXPECT_EQ(first.op_type(), "Linear");
-  EXPECT_EQ(first.domain(), "pthview");
+  EXPECT_EQ(first.op_type(), "Gemm");
+  EXPECT_EQ(first.domain(), "");
   EXPECT_THAT(first.input(), ElementsAre("input", "block.fc1.weight", "block.fc1.bias"));
   EXPECT_THAT(second.input(), ElementsAre(first.output(0), "block.fc2.weight"));
-  EXPECT_EQ(first.metadata_props(0).key(), "pthview.evidence");
-  std::map<std::string, int64_t> attributes;
-  for (const auto& attribute : first.attribute()) attributes[attribute.name()] = attribute.i();
-  EXPECT_EQ(attributes["in_features"], 4);
-  EXPECT_EQ(attributes["out_features"], 8);
+  auto metadata = MapOf(first.metadata_props());
+  EXPECT_THAT(metadata["pthview.evidence"], HasSubstr("pattern (a module around one other)"));
+  EXPECT_EQ(metadata["pkg.torch.onnx.name_scopes"], "['', 'block', 'block.fc1', 'block.fc1']");
+  EXPECT_EQ(metadata["pkg.torch.onnx.class_hierarchy"], "['', '', 'Linear', 'Gemm']");
+  EXPECT_EQ(first.attribute(0).name(), "transB");
   EXPECT_EQ(proto.opset_import(0).version(), 21);
   EXPECT_EQ(proto.opset_import(1).domain(), "pthview");
+}
+
+// Else a runtime would take it for a model that runs, with strides that nobody knows.
+TEST_F(OnnxTest, WhereAllIsOnnxsOwnANodeKeepsItFromRunning) {
+  AddFloats("a.weight", {4, 3, 2, 2});
+  ModelProto proto = Written();
+  ASSERT_EQ(proto.graph().node_size(), 2);
+  EXPECT_EQ(proto.graph().node(0).op_type(), "Conv");
+  EXPECT_EQ(proto.graph().node(1).domain(), "pthview");
+  AddFloats("block.other", {7});
+  model().graphs.clear();
+  model().graph_roots.clear();
+  model().modules.clear();
+  model().parts[0].root = kNone;
+  proto = Written({.force = true});
+  ASSERT_EQ(proto.graph().node_size(), 2);
+  EXPECT_EQ(proto.graph().node(1).name(), "block");
+}
+
+TEST_F(OnnxTest, WhatTheFileDoesNotTellIsLeftOutAndListed) {
+  AddFloats("a.weight", {4, 3, 2, 2});
+  const auto node = Written().graph().node(0);
+  ASSERT_EQ(node.attribute_size(), 1);
+  EXPECT_EQ(node.attribute(0).name(), "kernel_shape");
+  EXPECT_THAT(node.attribute(0).ints(), ElementsAre(2, 2));
+  EXPECT_EQ(MapOf(node.metadata_props())["pthview.unknown"], "strides, pads, dilations, group");
+}
+
+TEST_F(OnnxTest, WhatNothingIsKnownToFeedHasAnInputOfItsOwn) {
+  AddFloats("a.weight", {4, 3, 2, 2});
+  AddFloats("b.weight", {9, 5});
+  ModelProto proto = Written();
+  ASSERT_EQ(proto.graph().input_size(), 2);
+  EXPECT_THAT(proto.graph().node(0).input(), ElementsAre("a.input", "a.weight"));
+  EXPECT_THAT(proto.graph().node(1).input(), ElementsAre("b.input", "b.weight"));
+  EXPECT_EQ(proto.graph().input(0).type().tensor_type().shape().dim_size(), 4);
+  EXPECT_EQ(proto.graph().input(1).type().tensor_type().shape().dim(1).dim_value(), 5);
+}
+
+TEST_F(OnnxTest, AnOlderOpsetHasFewerOperators) {
+  AddFloats("norm.weight", {4});
+  EXPECT_EQ(Written().graph().node(0).op_type(), "RMSNormalization");
+  ModelProto proto = Written({.force = true, .opset = 22});
+  EXPECT_EQ(proto.graph().node(0).op_type(), "RMSNorm");
+  EXPECT_EQ(proto.graph().node(0).domain(), "pthview");
+  EXPECT_EQ(proto.opset_import(0).version(), 22);
+}
+
+TEST_F(OnnxTest, TheOpsetIsTheOldestThatHasAllOperators) {
+  AddFloats("norm.weight", {4});
+  ModelProto proto = Written();
+  EXPECT_EQ(proto.opset_import(0).version(), 23);
+  EXPECT_EQ(proto.ir_version(), 11);
+}
+
+TEST_F(OnnxTest, TiedTensorsAreOneInitializer) {
+  Index table = AddFloats("embed.weight", {5, 3});
+  model().tensors.push_back(model().tensors[table]);
+  Rename(1, "head.weight");
+  model().tensors[0].tied = model().tensors[1].tied = 0;
+  ModelProto proto = Written();
+  ASSERT_EQ(proto.graph().initializer_size(), 1);
+  EXPECT_EQ(MapOf(proto.graph().initializer(0).metadata_props())["pthview.also"], "head.weight");
+  for (const auto& node : proto.graph().node()) {
+    if (node.domain().empty()) EXPECT_THAT(node.input(), Contains("embed.weight"));
+  }
+  EXPECT_THAT(report_.notes, Contains(HasSubstr("tied")));
+  // The first of them that is selected.
+  selected_ = {1};
+  proto = Written({.force = true});
+  ASSERT_EQ(proto.graph().initializer_size(), 1);
+  EXPECT_EQ(proto.graph().initializer(0).name(), "head.weight");
 }
 
 TEST_F(OnnxTest, NamesNeverCollide) {
@@ -203,18 +276,23 @@ TEST_F(OnnxTest, OnlySelectedLayersAreDrawn) {
   AddFloats("c.weight", {2, 2});
   selected_ = {0, 2};
   ModelProto proto = Written();
-  ASSERT_EQ(proto.graph().node_size(), 2);
+  ASSERT_EQ(proto.graph().node_size(), 3);
   EXPECT_EQ(proto.graph().node(1).name(), "c");
+  EXPECT_EQ(proto.graph().node(2).op_type(), "ForViewing");
 }
 
 TEST_F(OnnxTest, MetadataSaysWhatItIs) {
   AddFloats("fc.weight", {2, 2});
   fixture_.AddPlain("epoch", "12");
   model().plain.back().kind = PlainKind::kInt;
+  fixture_.AddPlain("_metadata.fc.version", "1");
+  model().plain.back().kind = PlainKind::kInt;
   fixture_.AddPlain("notes", std::string(5000, 'x'));
   model().plain.back().kind = PlainKind::kString;
   auto metadata = MapOf(Written().metadata_props());
   EXPECT_EQ(metadata["pthview.graph"], "inferred");
+  EXPECT_THAT(metadata["pthview.runs"], StartsWith("no"));
+  EXPECT_EQ(metadata.count("_metadata.fc.version"), 0U);
   EXPECT_EQ(metadata["pthview.source.format"], "made by hand");
   EXPECT_EQ(metadata["epoch"], "12");
   EXPECT_LT(metadata["notes"].size(), 1100U);
