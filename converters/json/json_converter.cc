@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "converters/common/left_behind.h"
 #include "converters/common/output_paths.h"
 #include "converters/common/side_file.h"
 #include "converters/json/model_writer.h"
@@ -98,6 +99,7 @@ Result<ConvertReport> WriteJson(Model& model, std::span<const Index> tensors, co
   PTHVIEW_TRY(CheckSourcesUnchanged(model));
   InferGraphs(model);
 
+  report.losses = ProgramLeftBehind(model, true);  // before the tables are made to fit where the values were put
   std::optional<PlacedTables> placed;
   if (options.placed != nullptr) placed.emplace(model, *options.placed);
   SelectedRows rows(model, tensors);

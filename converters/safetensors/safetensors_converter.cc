@@ -125,6 +125,10 @@ class FileLayout {
       Note(Loss::kChanged, "tensor-class", tensor, fmt::format("a {} is written as a plain tensor", tensor.class_name));
     }
     std::string name = Claim(of_model ? KeyOf(tensor.name) : std::string(tensor.path), tensor.path);
+    if (tensor.component_count > 0 && tensor.quantization == kNone && tensor.layout == Layout::kDense) {
+      Add(tensor, name, &placed_.tensors[row]);
+      return AddComponents(tensor, name, 0);
+    }
     if (tensor.component_count > 0 && tensor.quantization == kNone) {
       Note(Loss::kChanged, "tensor-layout", tensor,
            fmt::format("a {} tensor is written as the tensors that it is made of", LayoutName(tensor.layout)));
@@ -286,7 +290,8 @@ Result<ConvertReport> WriteSafetensors(Model& model, std::span<const Index> tens
   report.losses = layout.TakeLosses();
   report.notes = NotesOf(report.losses);
   report.placed = layout.TakePlaced(BaseName(options.output), length.size() + header.size());
-  report.more_to_say = model.content.given || !model.plain.empty() || !report.losses.empty();
+  // Nothing in the format says in which section a tensor stood, in which order, or what else there was.
+  report.more_to_say = model.format != "safetensors" || !model.plain.empty() || !report.losses.empty();
   return CommitOutputs(std::move(out), std::nullopt, options, {}, std::move(report));
 }
 

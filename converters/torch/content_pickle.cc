@@ -110,6 +110,7 @@ ContentPickle::ContentPickle(const Model& model, const Content& content, std::sp
 
 std::string ContentPickle::Write() {
   Value(content_.root);
+  Beside(content_.root, nullptr, nullptr);
   while (!stack_.empty()) Step();
   for (const auto& [device, count] : devices_) {
     losses_.push_back({Loss::kChanged, "device", "",
@@ -268,11 +269,39 @@ void ContentPickle::Step() {
     const ContentValue value = content_.items[node.first + at + 1];
     if (!Keep(value)) return;
     Key(key, at / 2);
-    return Value(value);
+    Value(value);
+    return Beside(value, &node, &key);
   }
   frame.next += 1;
   AppendIndex(path_, at);
   Value(content_.items[node.first + at]);
+  Beside(content_.items[node.first + at], nullptr, nullptr);
+}
+
+void ContentPickle::Beside(ContentValue value, const ContentNode* dict, const ContentValue* key) {
+  if (value.kind != ContentKind::kTensor || !selected_[value.index]) return;
+  const Tensor& tensor = model_.tensors[value.index];
+  if (tensor.layout != Layout::kDense || tensor.quantization != kNone || tensor.component_count == 0) return;
+  if (dict == nullptr || key->kind != ContentKind::kString) {
+    return Note(Loss::kDropped, "tensor-attribute",
+                fmt::format("what the {} carries beside its values is not written", tensor.class_name));
+  }
+  const auto taken = [&](std::string_view name) {
+    for (uint32_t i = 0; i < dict->count; i += 2) {
+      const ContentValue& other = content_.items[dict->first + i];
+      if (other.kind == ContentKind::kString && other.Text() == name) return true;
+    }
+    return false;
+  };
+  for (const Component& component : model_.ComponentsOf(tensor)) {
+    std::string name = fmt::format("{}.{}", key->Text(), component.name);
+    while (taken(name)) name += '#';
+    Note(Loss::kChanged, "tensor-attribute",
+         fmt::format("what the {} carries beside its values stands beside it, as {}", tensor.class_name,
+                     EscapeName(name)));
+    Text(name);
+    WriteTensor(model_.components[component.tensor], 1);
+  }
 }
 
 bool ContentPickle::Keep(ContentValue value) {

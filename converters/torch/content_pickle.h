@@ -55,6 +55,10 @@ class ContentPickle {
   // Whether a dict's entry is written; what is not, the ledger names.
   bool Keep(ContentValue value);
 
+  // What a tensor carries beside its values (scales of a subclass), behind it in the same dict, as "<key>.<name>".
+  // `dict` is where it stands, and `key` under which name; null: elsewhere, and they are lost.
+  void Beside(ContentValue value, const ContentNode* dict, const ContentValue* key);
+
   void WriteTensor(const Tensor& tensor, int depth);
   void TensorRow(Index row, bool parameter);
   void Dense(const Tensor& tensor);

@@ -1,16 +1,42 @@
 #include "converters/torch/torch_converter.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
+#include "converters/common/left_behind.h"
 #include "converters/common/loss_notes.h"
 #include "converters/common/output_paths.h"
 #include "converters/common/side_file.h"
 #include "converters/torch/content_pickle.h"
 #include "converters/torch/zip_writer.h"
+#include "lib/model/storage_view.h"
 
 namespace pthview {
+namespace {
+
+// Whether the tree has all selected values. That of a checkpoint put together from several files may be one file's.
+bool HasAll(const Model& model, const Content& content, std::span<const Index> selected) {
+  std::set<StorageView> reached;
+  auto reach = [&](const Tensor& tensor) {
+    if (tensor.storage != kNone) reached.insert(ViewOf(tensor));
+  };
+  for (const ContentValue& value : content.items) {
+    if (value.kind == ContentKind::kTensor) reach(model.tensors[value.index]);
+  }
+  if (content.root.kind == ContentKind::kTensor) reach(model.tensors[content.root.index]);
+  for (const Tensor& component : model.components) reach(component);
+  return std::ranges::all_of(selected, [&](Index row) {
+    const Tensor& tensor = model.tensors[row];
+    return tensor.storage == kNone || tensor.layout != Layout::kDense || tensor.data != DataState::kPresent ||
+           reached.contains(ViewOf(tensor));
+  });
+}
+
+}  // namespace
 
 Result<ConvertReport> WriteTorch(Model& model, std::span<const Index> tensors, const ConvertOptions& options) {
   PTHVIEW_TRY(RefuseInput(model, options.output));
@@ -19,7 +45,8 @@ Result<ConvertReport> WriteTorch(Model& model, std::span<const Index> tensors, c
   out.Observe(options.observer);
 
   std::optional<Content> made;
-  if (!model.content.given) made = ContentOfTables(model);
+  const bool incomplete = model.content.given && !HasAll(model, model.content, tensors);
+  if (!model.content.given || incomplete) made = ContentOfTables(model);
   ContentPickle writer(model, made ? *made : model.content, tensors);
   const std::string pickle = writer.Write();
   StoredZipWriter zip(out);
@@ -43,6 +70,12 @@ Result<ConvertReport> WriteTorch(Model& model, std::span<const Index> tensors, c
   PTHVIEW_TRY(CheckSourcesUnchanged(model));
   ConvertReport report;
   report.losses = writer.TakeLosses();
+  if (incomplete) {
+    report.losses.push_back(
+        {Loss::kChanged, "tree", "",
+         "the tree of values lacks some of the tensors: all are written by name, section by section"});
+  }
+  std::ranges::move(ProgramLeftBehind(model, false), std::back_inserter(report.losses));
   report.notes = NotesOf(report.losses);
   return CommitOutputs(std::move(out), std::nullopt, options, {}, std::move(report));
 }

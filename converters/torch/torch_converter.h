@@ -15,7 +15,7 @@
 
 namespace pthview {
 
-// Writes model.content; where the model has none, its tensors by name (ContentOfTables).
+// Writes model.content; where the model has none, or it lacks some of the tensors, these by name (ContentOfTables).
 Result<ConvertReport> WriteTorch(Model& model, std::span<const Index> tensors, const ConvertOptions& options);
 
 }  // namespace pthview

@@ -17,7 +17,7 @@ Result<Model> OpenWithAnnotations(const std::string& path, const OpenOptions& op
   const std::string beside = AnnotationsOf(path);
   if (!std::filesystem::is_regular_file(beside, ignored)) return model;
   auto annotated = OpenModel(beside, options);
-  if (!annotated || annotated->format != "pthview-json" || !annotated->content.given) return model;
+  if (!annotated || annotated->format != "pthview-json") return model;
   // The only file that it takes values from must be this one.
   if (annotated->sources.size() != 1 || annotated->sources[0]->size() != model->sources[0]->size()) return model;
   if (!std::filesystem::equivalent(annotated->sources[0]->name(), path, ignored)) return model;

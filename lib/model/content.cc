@@ -126,7 +126,10 @@ Content ContentOfTables(Model& model) {
     root.push_back(ContentValue::OfText(ContentKind::kString, model.arena.Copy(section.key)));
     root.push_back(ContentValue::At(ContentKind::kOrderedDict, node));
   }
-  if (!model.plain.empty()) {
+  // What every safetensors file of torch says of itself is no value of the checkpoint.
+  const bool bare = model.plain.empty() || (model.plain.size() == 1 && model.plain[0].text == "pt" &&
+                                            model.plain[0].path == "__metadata__.format");
+  if (!bare) {
     const uint32_t node = content.AddNode(ContentKind::kDict, static_cast<uint32_t>(2 * model.plain.size()));
     uint64_t at = content.nodes[node].first;
     for (const PlainValue& row : model.plain) {
@@ -136,7 +139,7 @@ Content ContentOfTables(Model& model) {
     root.push_back(ContentValue::OfText(ContentKind::kString, "metadata"));
     root.push_back(ContentValue::At(ContentKind::kDict, node));
   }
-  if (root.size() == 2 && model.plain.empty()) {
+  if (root.size() == 2 && bare) {
     content.root = root[1];
     return content;
   }

@@ -1,6 +1,7 @@
 // For tests: makes system calls fail. Loaded before libc through LD_PRELOAD.
 //   FAULT_READ=N    the N-th pread of more than 64 bytes fails with EIO
 //   FAULT_SPACE=N   after N bytes have been written, every write fails with ENOSPC
+//   FAULT_WRITE=N   the N-th write fails with EIO
 //   FAULT_SYNC=N    the N-th fdatasync, fsync or syncfs fails with EIO
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -10,7 +11,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-static atomic_long reads, written, syncs;
+static atomic_long reads, writes, written, syncs;
 
 static long Limit(const char* name) {
   const char* text = getenv(name);
@@ -18,8 +19,14 @@ static long Limit(const char* name) {
 }
 
 static int Full(int fd, size_t count) {
+  if (fd <= 2) return 0;
+  const long turn = Limit("FAULT_WRITE");
+  if (turn >= 0 && atomic_fetch_add(&writes, 1) + 1 == turn) {
+    errno = EIO;
+    return 1;
+  }
   const long limit = Limit("FAULT_SPACE");
-  if (limit < 0 || fd <= 2) return 0;
+  if (limit < 0) return 0;
   if (atomic_fetch_add(&written, (long)count) + (long)count <= limit) return 0;
   errno = ENOSPC;
   return 1;

@@ -337,6 +337,7 @@ class Stopped(Case):
         if not (self.folder / out).exists():
             return
         for name, sha in self.tree(out).items():
+            self.assertNotRegex(name, r"(^|/)\.", "nothing unfinished stands among what people see")
             # It equals again.pth, and stands for it where that one could not be read.
             if name.startswith("data/src/d0/model0000.") and name not in self.wanted:
                 continue
@@ -350,13 +351,15 @@ class Stopped(Case):
         self.run_it("src", "-o", "whole", "-q", "--dedup", "files")
         self.wanted = self.tree("whole")
 
-    def finish(self):
+    def finish(self, out="out"):
         self.run_it(*self.options)
-        self.assertEqual(self.tree(), self.wanted)
-        names = [row["name"] for row in self.rows()]
+        found = self.tree(out)
+        for name in sorted(found.keys() | self.wanted.keys()):
+            self.assertEqual(found.get(name), self.wanted.get(name), name)
+        names = [row["name"] for row in self.rows(out)]
         self.assertEqual(len(names), len(set(names)))
-        self.assertEqual([p.name for p in (self.folder / "out/.pthview").iterdir() if "staging" in p.name], [])
-        shutil.rmtree(self.folder / "out")
+        self.assertEqual([p.name for p in (self.folder / out / ".pthview").iterdir() if "staging" in p.name], [])
+        shutil.rmtree(self.folder / out)
 
     def test_kills(self):
         self.undisturbed(120)
@@ -383,6 +386,27 @@ class Stopped(Case):
             journal.write_bytes(whole[:keep])
             self.run_it(*self.options)
             self.assertEqual(self.tree(), self.wanted)
+
+    def test_an_end_between_the_name_and_the_journal(self):
+        """An output has its name, the journal does not say so, and the next run no longer wants it."""
+        self.undisturbed(5)
+        self.run_it(*self.options)
+        stray = self.folder / "out/data/src/d0/model0000.pth.safetensors"  # it equals again.pth
+        self.assertFalse(stray.exists())
+        journal = self.folder / "out/.pthview/journal.jsonl"
+        with open(journal, "a", encoding="utf-8") as file:
+            file.write('{"placing":["data/src/d0/model0000.pth.safetensors","data/src/again.pth.safetensors"]}\n')
+        stray.write_bytes(b"x")
+        self.finish()
+
+    def test_an_end_while_the_manifest_is_written(self):
+        self.undisturbed(5)
+        self.run_it(*self.options)
+        (self.folder / "out/.pthview/end").mkdir()
+        (self.folder / "out/.pthview/end/.manifest.jsonl.pthview-1-0.tmp").write_text("half")
+        self.run_it(*self.options)
+        self.assertEqual(self.tree(), self.wanted)
+        self.assertFalse((self.folder / "out/.pthview/end").exists())
 
     def test_interrupt_finishes_and_goes_on(self):
         self.undisturbed(60, size=100000)
@@ -418,6 +442,38 @@ class Stopped(Case):
 
     def test_full_disk(self):
         self.faults("FAULT_SPACE", 400000, (0, 1, 2))
+
+    def test_write_errors(self):
+        self.faults("FAULT_WRITE", 150, (0, 1, 2))
+
+    def test_full_file_system(self):
+        """A real one: what fits is written, what does not is said, and with more space the rest follows."""
+        self.undisturbed(20)
+        needed = sum(path.stat().st_size for path in (self.folder / "whole").rglob("*") if path.is_file())
+        place = self.folder / "place"
+        place.mkdir()
+        numbers = random.Random(3)
+        met = 0
+        for _ in range(50 if FULL else 3):
+            size = numbers.randint(100_000, needed * 2)
+            mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", place], capture_output=True,
+                                     check=False)
+            if mounted.returncode != 0:
+                self.skipTest("no file system can be mounted here")
+            try:
+                self.options = (*self.options[:2], "place/out", *self.options[3:])
+                result = self.run_it(*self.options, code=None)
+                self.assertIn(result.returncode, (0, 1, 2), result.stderr)
+                if result.returncode != 0:
+                    met += 1
+                    rows = (place / "out/manifest.jsonl").read_text() if (place / "out/manifest.jsonl").exists() else ""
+                    self.assertIn("no space", result.stderr + rows)
+                self.check_places("place/out")
+                subprocess.run(["mount", "-o", f"remount,size={needed * 4 + (1 << 20)}", place], check=True)
+                self.finish("place/out")
+            finally:
+                subprocess.run(["umount", "-l", place], check=True)
+        self.assertGreater(met, 0, "the space was never short")
 
     def test_failing_sync(self):
         self.faults("FAULT_SYNC", 5, (0, 2))

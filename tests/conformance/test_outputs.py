@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The clean .pth and safetensors that `pthview convert` writes, read by torch and safetensors:
-PYTHON test_outputs.py --pthview BIN --fixtures DIR [unittest arguments]
+PYTHON test_outputs.py --pthview BIN --fixtures DIR [--kinds DIR] [--spread DIR] [--programs DIR] [unittest arguments]
 
-PYTHON has torch and safetensors; DIR is what make_fixtures.py made. All files there are ours, so torch may load them.
+PYTHON has torch and safetensors; the folders are what make_fixtures.py, make_kinds.py, make_spread.py and make_programs.py
+made. All files there are ours, so torch may load them.
 """
 import argparse
 import collections
@@ -82,6 +83,10 @@ def same(a, b, where="root", depth=0):
             return f"{where}: {type(b)}, not {type(a)}"
         if a.is_meta:
             return None if b.is_meta else f"{where}: no meta tensor"
+        if a.layout == torch.sparse_coo:
+            return same([a._indices(), a._values()], [b._indices(), b._values()], where, depth + 1)  # pylint: disable=protected-access
+        if a.layout != torch.strided and a.values().is_meta:
+            return None if b.values().is_meta else f"{where}: no meta tensor"
         one, two = (t.detach().to_dense() if t.layout != torch.strided else t.detach() for t in (a, b))
         if one.is_quantized:
             one, two = one.dequantize(), two.dequantize()
@@ -111,8 +116,13 @@ class Fixtures(Case):
     """Every fixture of every format, through both formats and back."""
 
     def files(self):
-        return sorted(path for path in ARGS.fixtures.iterdir()
-                      if path.is_file() and not path.name.endswith(".json"))
+        found = [path for folder in (ARGS.fixtures, ARGS.kinds) if folder is not None for path in folder.iterdir()
+                 if path.is_file() and not path.name.endswith(".json")]
+        for folder in (ARGS.spread, ARGS.programs):
+            if folder is not None:
+                listed = json.loads((folder / f"{folder.name}.json").read_text())
+                found += [folder / row["open"] for row in listed]
+        return sorted(found)
 
     def test_pth(self):
         for file in self.files():
@@ -131,6 +141,8 @@ class Fixtures(Case):
                     wanted = torch.load(file, weights_only=True)
                 except Exception:  # pylint: disable=broad-except
                     wanted = None  # not plain data, or not torch's: compared by hashes only
+                if file.suffix == ".safetensors":
+                    wanted = collections.OrderedDict(wanted)  # the same, as torch.save writes a state_dict
                 if wanted is not None:
                     self.assertIsNone(same(wanted, loaded))
                 lost = self.hashes(file) - self.hashes(out)
@@ -166,6 +178,54 @@ def same_but_strides(a, b):
         return value
 
     return same(contiguous(a, frozenset()), contiguous(b, frozenset()))
+
+
+    def test_json_and_back(self):
+        """Annotated JSON with the values in it is the same checkpoint."""
+        for file in self.files():
+            with self.subTest(file.name):
+                direct = self.convert(file, self.folder / "direct.pth")
+                self.pthview("convert", file, "-o", self.folder / "out.json", "--data", "base64", "--force")
+                back = self.convert(self.folder / "out.json", self.folder / "back.pth")
+                self.assertIsNone(same(self.back(direct), self.back(back)))
+                self.assertEqual(self.hashes(direct), self.hashes(back))
+
+
+class Programs(Case):
+    """What makes a file a program cannot be in a checkpoint, and is named."""
+
+    def ledger(self, file, *options):
+        out = self.folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        self.pthview("normalize", file, "-o", out, *options)
+        return json.loads((out / "manifest.jsonl").read_text().splitlines()[1])["ledger"]
+
+    def test_every_record_of_code_is_in_the_ledger(self):
+        if ARGS.programs is None:
+            self.skipTest("no programs")
+        seen = 0
+        for file in sorted(ARGS.programs.rglob("*.pt*")):
+            if not zipfile.is_zipfile(file):
+                continue
+            with self.subTest(file.name), zipfile.ZipFile(file) as archive:
+                code = {name for name in archive.namelist()
+                        if name.endswith((".py", ".debug_pkl", "constants.pkl")) or "models/" in name and name.endswith(".json")}
+                seen += len(code)
+                for options in (("--to", "pth"), ("--to", "safetensors"), ("--to", "json")):
+                    rows = self.ledger(file, *options)
+                    self.assertLessEqual(code, {row.get("where") for row in rows if row["code"] == "record"}, options)
+                if code:
+                    self.pthview("normalize", file, "-o", self.folder / "strict", "--to", "pth", "--strict", code=1)
+                    shutil.rmtree(self.folder / "strict")
+        self.assertGreater(seen, 20)
+
+    def test_checkpoints_have_no_records_left(self):
+        for file in sorted(ARGS.fixtures.glob("checkpoint_*.zip.pth")):
+            self.assertFalse([row for row in self.ledger(file, "--to", "pth,safetensors,json") if row["code"] == "record"])
+
+    def test_safetensors_alone_names_every_value(self):
+        rows = self.ledger(self.save({"w": torch.rand(2), "epoch": 3, "args": {"lr": 0.1}}), "--to", "safetensors")
+        self.assertEqual({row["where"] for row in rows if row["kind"] == "dropped"}, {"epoch", "args.lr"})
 
 
 class Kept(Case):
@@ -258,5 +318,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--pthview", required=True, type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("--fixtures", required=True, type=pathlib.Path)
+    for name in ("kinds", "spread", "programs"):
+        parser.add_argument("--" + name, type=pathlib.Path)
     ARGS, rest = parser.parse_known_args()
     unittest.main(argv=[__file__, *rest])

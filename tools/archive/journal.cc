@@ -72,6 +72,15 @@ bool ParseHead(std::string_view text, Entry* entry) {
   return !entry->name.empty();
 }
 
+void ParseAnnounced(std::string_view text, std::set<std::string>* paths) {
+  const auto line = nlohmann::json::parse(text, nullptr, false);
+  const auto at = line.is_object() ? line.find("placing") : line.end();
+  if (!line.is_object() || at == line.end() || !at->is_array()) return;
+  for (const auto& path : *at) {
+    if (path.is_string()) paths->insert(path.get<std::string>());
+  }
+}
+
 }  // namespace
 
 std::string RowOfSame(const Entry& entry) {
@@ -89,6 +98,7 @@ Journal& Journal::operator=(Journal&& other) noexcept {
   std::swap(end_, other.end_);
   std::swap(entries_, other.entries_);
   std::swap(places_, other.places_);
+  std::swap(stray_, other.stray_);
   return *this;
 }
 
@@ -121,10 +131,11 @@ Status Journal::Read() {
       const std::string_view text = std::string_view(buffer).substr(line, end - line);
       const size_t tab = text.find('\t');
       Entry entry;
-      if (tab == std::string_view::npos || !ParseHead(text.substr(0, tab), &entry)) continue;
-      places_[entry.name] = {at + line + tab + 1, text.size() - tab - 1};
-      std::string name = entry.name;
-      entries_[std::move(name)] = std::move(entry);
+      if (tab == std::string_view::npos) {
+        ParseAnnounced(text, &stray_);
+      } else if (ParseHead(text.substr(0, tab), &entry)) {
+        Take(std::move(entry), {at + line + tab + 1, text.size() - tab - 1});
+      }
     }
     at += line;
     buffer.erase(0, line);
@@ -132,6 +143,44 @@ Status Journal::Read() {
   end_ = at;
   // A line without its end was being written when the power went.
   if (!buffer.empty() && ::ftruncate(fd_, static_cast<off_t>(end_)) != 0) return OsError(path_, "cannot shorten");
+  return Ok();
+}
+
+void Journal::Take(Entry entry, Place place) {
+  if (auto before = entries_.find(entry.name); before != entries_.end()) {
+    for (const OutputRecord& output : before->second.outputs) stray_.insert(output.path);
+  }
+  for (const OutputRecord& output : entry.outputs) stray_.erase(output.path);
+  std::string name = entry.name;
+  places_[name] = place;
+  entries_[std::move(name)] = std::move(entry);
+}
+
+Status Journal::Write(const std::string& text) {
+  for (size_t done = 0; done < text.size();) {
+    const ssize_t wrote = ::pwrite(fd_, text.data() + done, text.size() - done, static_cast<off_t>(end_ + done));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0) {
+      Error error = OsError(path_, "cannot write");
+      if (::ftruncate(fd_, static_cast<off_t>(end_)) != 0)
+        error.hint += " (its last line is torn, and will be cut off)";
+      return error;
+    }
+    done += static_cast<size_t>(wrote);
+  }
+  return Ok();
+}
+
+Status Journal::Announce(const std::vector<std::string>& paths) {
+  std::string text;
+  JsonWriter json(&text);
+  json.BeginObject().Key("placing").BeginArray();
+  for (const std::string& path : paths) json.String(path);
+  json.EndArray().EndObject();
+  text += '\n';
+  PTHVIEW_TRY(Write(text));
+  end_ += text.size();
+  stray_.insert(paths.begin(), paths.end());
   return Ok();
 }
 
@@ -145,23 +194,10 @@ Status Journal::Append(const std::vector<std::pair<Entry, std::string>>& lines) 
     text += row;
     text += '\n';
   }
-  for (size_t done = 0; done < text.size();) {
-    const ssize_t wrote = ::pwrite(fd_, text.data() + done, text.size() - done, static_cast<off_t>(end_ + done));
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0) {
-      Error error = OsError(path_, "cannot write");
-      if (::ftruncate(fd_, static_cast<off_t>(end_)) != 0)
-        error.hint += " (its last line is torn, and will be cut off)";
-      return error;
-    }
-    done += static_cast<size_t>(wrote);
-  }
+  PTHVIEW_TRY(Write(text));
   if (::fdatasync(fd_) != 0) return OsError(path_, "cannot sync");
   end_ += text.size();
-  for (size_t i = 0; i < lines.size(); ++i) {
-    places_[lines[i].first.name] = places[i];
-    entries_[lines[i].first.name] = lines[i].first;
-  }
+  for (size_t i = 0; i < lines.size(); ++i) Take(lines[i].first, places[i]);
   return Ok();
 }
 

@@ -2,11 +2,13 @@
 // outputs in place; a line that a power cut tore is forgotten. It is also the manifest's rows: the run's end copies
 // them.
 //
-//   {"source":...,"modified":...,"state":...} TAB {the row of the manifest} LF
+//   {"placing":[paths below DIR]} LF                                            before they are renamed
+//   {"source":...,"modified":...,"state":...} TAB {the row of the manifest} LF  after that
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,21 +56,30 @@ class Journal {
   Journal& operator=(Journal&& other) noexcept;
   ~Journal();
 
+  // Says that these paths are about to be given to outputs; whoever syncs the file system makes it last. Should the
+  // lines of their sources never come, they are `stray`.
+  Status Announce(const std::vector<std::string>& paths);
   // Appends lines and syncs them. kIo: none of them counts.
   Status Append(const std::vector<std::pair<Entry, std::string>>& lines);
   Result<std::string> Row(const std::string& name) const;
 
   // By name; the last line of each counts.
   const std::map<std::string, Entry>& entries() const { return entries_; }
+  // Paths that may have an output that no entry speaks of: the run ended between the two lines, or a later line of the
+  // same source has others.
+  const std::set<std::string>& stray() const { return stray_; }
 
  private:
   Journal() = default;
   Status Read();
+  Status Write(const std::string& text);
+  void Take(Entry entry, Place place);
   int fd_ = -1;
   std::string path_;
   uint64_t end_ = 0;
   std::map<std::string, Entry> entries_;
   std::map<std::string, Place> places_;
+  std::set<std::string> stray_;
 };
 
 }  // namespace pthview::archive

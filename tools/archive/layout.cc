@@ -21,8 +21,51 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What stands at the top of the archive is written below its state folder first: whatever ends the run, nothing else
+// is left among the files that people see.
+class End {
+ public:
+  static Result<End> Begin(const std::string& directory) {
+    End end;
+    end.directory_ = directory;
+    end.folder_ = StateFolder(directory) + "/end";
+    std::error_code error;
+    fs::remove_all(end.folder_, error);
+    fs::create_directories(end.folder_, error);
+    if (error) return Error{ErrorCode::kIo, "cannot create a folder: " + error.message(), end.folder_};
+    return end;
+  }
+
+  Result<OutputFile> Create(const std::string& name) const { return OutputFile::Create(folder_ + "/" + name, true); }
+
+  // Of what Create gave.
+  Status Place(OutputFile file, const std::string& name) const {
+    PTHVIEW_TRY(file.Commit(true));
+    const std::string to = directory_ + "/" + name;
+    if (::rename((folder_ + "/" + name).c_str(), to.c_str()) == 0) return Ok();
+    return Error{ErrorCode::kIo, std::string("cannot rename onto: ") + std::strerror(errno), to};
+  }
+
+  Status Write(const std::string& name, const std::string& text) const {
+    PTHVIEW_ASSIGN(OutputFile out, Create(name));
+    PTHVIEW_TRY(out.Write(text));
+    return Place(std::move(out), name);
+  }
+
+  Status Close() const {
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+    return SyncAll(directory_);
+  }
+
+ private:
+  std::string directory_;
+  std::string folder_;
+};
+
 // RFC 8493, 2.1.3: a line feed, a carriage return and the percent sign are encoded. Names here have none of them.
-Status WriteBag(const std::string& directory, const std::map<std::string, Entry>& entries, const Summary& summary) {
+Status WriteBag(const End& end, const std::string& directory, const std::map<std::string, Entry>& entries,
+                const Summary& summary) {
   std::map<std::string, std::string> payload;
   uint64_t bytes = 0;
   for (const auto& [name, entry] : entries) {
@@ -43,18 +86,18 @@ Status WriteBag(const std::string& directory, const std::map<std::string, Entry>
   }
   std::string manifest;
   for (const auto& [path, hash] : payload) manifest += hash + "  " + path + "\n";
-  PTHVIEW_TRY(WriteText(directory + "/bagit.txt", "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"));
-  PTHVIEW_TRY(WriteText(directory + "/bag-info.txt", fmt::format("Bag-Software-Agent: pthview {}\nPayload-Oxum: {}.{}\n"
-                                                                 "External-Description: {} checkpoints, normalised\n",
-                                                                 PTHVIEW_VERSION, bytes, payload.size(),
-                                                                 summary.State("done") + summary.State("same"))));
-  PTHVIEW_TRY(WriteText(directory + "/manifest-sha256.txt", manifest));
+  PTHVIEW_TRY(end.Write("bagit.txt", "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"));
+  PTHVIEW_TRY(end.Write("bag-info.txt", fmt::format("Bag-Software-Agent: pthview {}\nPayload-Oxum: {}.{}\n"
+                                                    "External-Description: {} checkpoints, normalised\n",
+                                                    PTHVIEW_VERSION, bytes, payload.size(),
+                                                    summary.State("done") + summary.State("same"))));
+  PTHVIEW_TRY(end.Write("manifest-sha256.txt", manifest));
   std::string tags;
   for (const char* name : {"bag-info.txt", "bagit.txt", "manifest-sha256.txt", "manifest.jsonl", "report.html"}) {
     PTHVIEW_ASSIGN(FileHash hash, HashFile(directory + "/" + name));
     tags += hash.sha256 + "  " + name + "\n";
   }
-  return WriteText(directory + "/tagmanifest-sha256.txt", tags);
+  return end.Write("tagmanifest-sha256.txt", tags);
 }
 
 }  // namespace
@@ -86,12 +129,6 @@ Result<std::string> ReadText(const std::string& path) {
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-Status WriteText(const std::string& path, const std::string& text) {
-  PTHVIEW_ASSIGN(OutputFile out, OutputFile::Create(path, true));
-  PTHVIEW_TRY(out.Write(text));
-  return out.Commit(true);
-}
-
 Status SyncAll(const std::string& directory) {
   const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return Error{ErrorCode::kIo, std::string("cannot open: ") + std::strerror(errno), directory};
@@ -105,16 +142,17 @@ Status SyncAll(const std::string& directory) {
 
 Status WriteEnd(const std::string& directory, const std::string& job, const std::map<std::string, Entry>& entries,
                 const std::function<Result<std::string>(const Entry&)>& row, const Summary& summary, bool bagit) {
-  PTHVIEW_ASSIGN(OutputFile out, OutputFile::Create(directory + "/manifest.jsonl", true));
+  PTHVIEW_ASSIGN(End end, End::Begin(directory));
+  PTHVIEW_ASSIGN(OutputFile out, end.Create("manifest.jsonl"));
   PTHVIEW_TRY(out.Write(job + "\n"));
   for (const auto& [name, entry] : entries) {
     PTHVIEW_ASSIGN(std::string line, row(entry));
     PTHVIEW_TRY(out.Write(line + "\n"));
   }
-  PTHVIEW_TRY(out.Commit(true));
-  PTHVIEW_TRY(WriteText(directory + "/report.html", ReportHtml(entries, summary)));
-  if (bagit) PTHVIEW_TRY(WriteBag(directory, entries, summary));
-  return SyncAll(directory);
+  PTHVIEW_TRY(end.Place(std::move(out), "manifest.jsonl"));
+  PTHVIEW_TRY(end.Write("report.html", ReportHtml(entries, summary)));
+  if (bagit) PTHVIEW_TRY(WriteBag(end, directory, entries, summary));
+  return end.Close();
 }
 
 }  // namespace pthview::archive

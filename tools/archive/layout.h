@@ -37,7 +37,6 @@ Status WriteEnd(const std::string& directory, const std::string& job, const std:
 std::string ReportHtml(const std::map<std::string, Entry>& entries, const Summary& summary);
 
 Result<std::string> ReadText(const std::string& path);
-Status WriteText(const std::string& path, const std::string& text);
 // Writes everything of the file system that `directory` is on to the disk.
 Status SyncAll(const std::string& directory);
 

@@ -243,6 +243,11 @@ class Runner {
 
   Status Place(std::vector<Outcome>& batch) {
     if (journal_ != nullptr) {
+      std::vector<std::string> paths;  // those of the store are called by what is in them: nobody's, or everybody's
+      for (const Outcome& outcome : batch) {
+        for (const OutputRecord& output : outcome.entry.outputs) paths.push_back(output.path);
+      }
+      if (!paths.empty()) PTHVIEW_TRY(journal_->Announce(paths));
       if (std::ranges::any_of(batch, [](const Outcome& o) { return !o.staged.empty(); })) {
         PTHVIEW_TRY(SyncAll(options_.output));
       }
@@ -309,17 +314,27 @@ class Runner {
 
 // Of equal files the first by name keeps its outputs, and the others refer to it: shards know their own only, and a
 // source that could not be read at first may come before what equals it. Gives the outputs that are no longer needed.
-std::vector<std::string> FoldDuplicates(std::map<std::string, Entry>& entries) {
-  std::vector<std::string> gone;
+std::set<std::string> FoldDuplicates(std::map<std::string, Entry>& entries) {
+  std::set<std::string> gone;
   std::map<std::string, std::string> first_of;
   for (auto& [name, entry] : entries) {
     if (entry.state != "done" && entry.state != "same") continue;
     auto [first, is_new] = first_of.try_emplace(entry.sha256 + " " + entry.rules, name);
     if (is_new) continue;
-    for (const OutputRecord& output : entry.outputs) gone.push_back(output.path);
+    for (const OutputRecord& output : entry.outputs) gone.insert(output.path);
     BecomeSame(entry, first->second);
   }
   return gone;
+}
+
+// Removes what stands under `paths` and no entry speaks of.
+void RemoveOutputs(const std::string& directory, const std::map<std::string, Entry>& entries,
+                   std::set<std::string> paths) {
+  if (paths.empty()) return;
+  for (const auto& [name, entry] : entries) {
+    for (const OutputRecord& output : entry.outputs) paths.erase(output.path);
+  }
+  for (const std::string& path : paths) ::unlink((directory + "/" + path).c_str());
 }
 
 Summary Total(const std::map<std::string, Entry>& entries) {
@@ -382,8 +397,9 @@ Result<Summary> Run(const Options& options, const Reporter& reporter) {
   PTHVIEW_TRY(SyncAll(options.output));
   if (summary.interrupted || options.shards > 0) return summary;
   std::map<std::string, Entry> entries = journal.entries();
-  std::vector<std::string> gone;
+  std::set<std::string> gone;
   if (options.dedup == Dedup::kFiles) gone = FoldDuplicates(entries);
+  gone.insert(journal.stray().begin(), journal.stray().end());
   Summary all = Total(entries);
   PTHVIEW_TRY(WriteEnd(
       options.output, job, entries,
@@ -391,7 +407,7 @@ Result<Summary> Run(const Options& options, const Reporter& reporter) {
         return entry.state == "same" ? RowOfSame(entry) : journal.Row(entry.name);
       },
       all, options.bagit));
-  for (const std::string& path : gone) ::unlink((options.output + "/" + path).c_str());
+  RemoveOutputs(options.output, entries, std::move(gone));
   all.resumed = summary.resumed;
   return all;
 }
@@ -439,8 +455,9 @@ Result<Summary> Merge(const std::string& directory, bool bagit) {
     }
     journals.push_back(std::move(journal));
   }
-  std::vector<std::string> gone;
+  std::set<std::string> gone;
   if (job.find("\"dedup\":\"files\"") != std::string::npos) gone = FoldDuplicates(entries);
+  for (const Journal& journal : journals) gone.insert(journal.stray().begin(), journal.stray().end());
   Summary summary = Total(entries);
   PTHVIEW_TRY(WriteEnd(
       directory, job, entries,
@@ -449,7 +466,7 @@ Result<Summary> Merge(const std::string& directory, bool bagit) {
         return journals[journal_of[entry.name]].Row(entry.name);
       },
       summary, bagit));
-  for (const std::string& path : gone) ::unlink((directory + "/" + path).c_str());
+  RemoveOutputs(directory, entries, std::move(gone));
   return summary;
 }
 

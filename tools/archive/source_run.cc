@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "converters/common/left_behind.h"
 #include "converters/common/output_paths.h"
 #include "converters/converter.h"
 #include "lib/analysis/names/glob.h"
@@ -304,6 +305,14 @@ struct Work {
       for (std::string& note : report->notes) {
         ledger.emplace_back(format, Loss{Loss::kChanged, "note", "", std::move(note)});
       }
+    }
+    // Beside safetensors, JSON has all else.
+    const bool alone = format == "safetensors" && !To("json");
+    std::vector<Loss> left;
+    if (alone) left = ValuesLeftBehind(model);
+    if (alone || format == "onnx") std::ranges::move(ProgramLeftBehind(model, false), std::back_inserter(left));
+    for (Loss& loss : left) {
+      if (alone || loss.code == "record") ledger.emplace_back(format, std::move(loss));
     }
     if (report->placed) placed = std::move(report->placed);
     return Ok();

@@ -2,9 +2,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
+#include "converters/common/loss_notes.h"
 #include "converters/converter.h"
 #include "lib/analysis/names/suggest.h"
 #include "lib/base/named_source.h"
@@ -75,6 +77,7 @@ Status WriteAnnotations(Model& model, std::span<const Index> tensors, const Conv
   PTHVIEW_ASSIGN(ConvertReport more, FindConverter("json")->write(model, tensors, beside));
   report.outputs.insert(report.outputs.end(), more.outputs.begin(), more.outputs.end());
   report.bytes += more.bytes;
+  std::ranges::move(NotesOf(more.losses), std::back_inserter(report.notes));
   return Ok();
 }
 
