@@ -8,6 +8,7 @@
 #             pthview_zlib pthview_lzma pthview_bzip2 pthview_zstd pthview_crypto pthview_protobuf_lite pthview_httplib
 #             pthview_highway pthview_eigen
 #             pthview_graphviz
+#             pthview_libtorch, where it is found (libtorch.cmake)
 #             with BUILD_TESTING also GTest::gtest GTest::gtest_main GTest::gmock benchmark::benchmark
 # Functions:  pthview_add_proto_library (protobuf.cmake)
 # Variables:  PTHVIEW_ONNX_PROTO    path of ONNX's schema, onnx-ml.proto
@@ -44,6 +45,7 @@ target_link_libraries(pthview_crypto INTERFACE Threads::Threads ${CMAKE_DL_LIBS}
 include("${CMAKE_CURRENT_LIST_DIR}/protobuf.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/httplib.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/graphviz.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/libtorch.cmake")
 
 if(BUILD_TESTING)
   pthview_find_package(GTest libgmock-dev)

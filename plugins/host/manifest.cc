@@ -13,8 +13,8 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kKindNames[] = {"format", "graph", "converter", "verifier"};
-constexpr std::string_view kKeys[] = {"protocol",   "name", "text",     "kinds", "match",
-                                      "neighbours", "read", "encoding", "limits"};
+constexpr std::string_view kKeys[] = {"protocol", "name",       "text", "kinds",    "match",
+                                      "formats",  "neighbours", "read", "encoding", "limits"};
 constexpr size_t kMostRules = 100;
 constexpr size_t kMostText = 200;
 
@@ -173,6 +173,10 @@ Result<Manifest> ParseManifest(std::string_view text) {
     }
   }
   if (manifest.Has(PluginKind::kFormat) && manifest.match.empty()) return Bad("`match` must say which files it opens");
+  PTHVIEW_ASSIGN(manifest.formats, TextsOf(json, "formats"));
+  if (manifest.Has(PluginKind::kGraph) && manifest.formats.empty()) {
+    return Bad("`formats` must say of which formats it makes graphs");
+  }
   PTHVIEW_ASSIGN(manifest.neighbours, TextsOf(json, "neighbours"));
   PTHVIEW_ASSIGN(manifest.read, TextsOf(json, "read"));
   for (const std::string& path : manifest.read) {
@@ -181,6 +185,9 @@ Result<Manifest> ParseManifest(std::string_view text) {
   PTHVIEW_ASSIGN(std::string encoding, TextOf(json, "encoding"));
   if (encoding != "json" && encoding != "protobuf") return Bad("`encoding` must be \"json\" or \"protobuf\"");
   manifest.encoding = encoding == "json" ? Encoding::kJson : Encoding::kProtobuf;
+  if (manifest.Has(PluginKind::kGraph) && manifest.encoding != Encoding::kProtobuf) {
+    return Bad("`encoding` of a plug-in that makes graphs must be \"protobuf\"");
+  }
   if (auto limits = json.find("limits"); limits != json.end()) PTHVIEW_TRY(ParseLimits(*limits, manifest.limits));
   return manifest;
 }

@@ -42,6 +42,7 @@ struct Manifest {
   std::string text;  // for people: "GGUF (llama.cpp)"
   std::vector<PluginKind> kinds;
   std::vector<MatchRule> match;
+  std::vector<std::string> formats;     // kind graph: of which formats of pthview it makes graphs
   std::vector<std::string> neighbours;  // globs on names of files beside the one opened, which it reads too
   std::vector<std::string> read;        // absolute paths of further files and folders that it needs, to read only
   Encoding encoding = Encoding::kJson;

@@ -61,12 +61,10 @@ class ReplyReader {
     for (const proto::Module& module : reply_.modules()) PTHVIEW_TRY(ReadModule(module));
     if (!reply_.modules().empty()) PlaceTensors();
     for (const proto::Metadata& row : reply_.metadata()) ReadMetadata(row);
-    PTHVIEW_TRY(ReadGraphs(reply_, [&](Index part, std::string_view path) { return ModuleAt(part, path); }, builder_));
-    for (const proto::Finding& row : reply_.findings()) {
-      constexpr Severity kLast = Severity::kDanger;
-      builder_.Note(EnumOr(row.severity(), kLast, Severity::kInfo), CodeOf(row.code()), EscapeName(row.where()),
-                    EscapeName(row.text()));
-    }
+    const ReplyRows rows = {.module = [&](Index part, std::string_view path) { return ModuleAt(part, path); },
+                            .tensor = [](Index index) { return index; }};
+    PTHVIEW_TRY(ReadGraphs(reply_, rows, model(), builder_.findings()));
+    ReadFindings(reply_, builder_.findings());
     return std::move(builder_).Finish();
   }
 
@@ -289,6 +287,14 @@ Error ToError(const proto::Failure& failure) {
               .message = failure.message().empty() ? "it could not be read" : failure.message().substr(0, kMostText)};
   if (failure.has_offset()) error.offset = failure.offset();
   return error;
+}
+
+void ReadFindings(const proto::Model& reply, Findings& findings) {
+  constexpr Severity kLast = Severity::kDanger;
+  for (const proto::Finding& row : reply.findings()) {
+    findings.Add(EnumOr(row.severity(), kLast, Severity::kInfo), CodeOf(row.code()), EscapeName(row.where()),
+                 EscapeName(row.text()));
+  }
 }
 
 Result<Model> ModelFromReply(const proto::Model& reply, std::vector<NamedFile> files, Findings findings) {

@@ -20,6 +20,9 @@ namespace proto = ::pthview::plugin::v1;
 // One message as it came. kCorrupt when it is not one; kUnsupported when it is of another version of the protocol.
 Result<proto::Message> DecodeMessage(Encoding encoding, std::string_view bytes);
 
+// What it says of itself, as findings.
+void ReadFindings(const proto::Model& reply, Findings& findings);
+
 // The Error that a plug-in's own `failure` says. kUnrecognized: not a file of its.
 Error ToError(const proto::Failure& failure);
 

@@ -17,8 +17,10 @@ namespace proto = ::pthview::plugin::v1;
 
 class GraphReader {
  public:
-  GraphReader(const proto::Model& reply, const ModuleLookup& module_at, const Model& model)
-      : reply_(reply), module_at_(module_at), model_(model) {}
+  GraphReader(const proto::Model& reply, const ReplyRows& rows, const Model& model)
+      : reply_(reply), rows_(rows), model_(model), tensors_(static_cast<size_t>(reply.tensors_size()), kNone) {
+    for (size_t i = 0; i < tensors_.size(); ++i) tensors_[i] = rows.tensor(static_cast<Index>(i));
+  }
 
   std::vector<Graph> graphs;
   std::vector<Index> roots;
@@ -56,14 +58,31 @@ class GraphReader {
     return Ok();
   }
 
+  // The reply's tensors in a value become the model's.
+  Status FindTensors(AttributeValue& value) {  // NOLINT(misc-no-recursion): kDeepestAttribute at most
+    if (auto* tensor = std::get_if<TensorValue>(&value.of)) {
+      if (tensor->tensor >= tensors_.size()) return OutOfRange("tensor", tensor->tensor, tensors_.size());
+      tensor->tensor = tensors_[tensor->tensor];
+    } else if (auto* list = std::get_if<ListValue>(&value.of)) {
+      for (AttributeValue& item : list->items) PTHVIEW_TRY(FindTensors(item));
+    } else if (auto* dict = std::get_if<DictValue>(&value.of)) {
+      for (AttributeValue& item : dict->items) PTHVIEW_TRY(FindTensors(item));
+    }
+    return Ok();
+  }
+
   Status ReadGraph(const proto::Graph& from) {
     Graph graph{.name = EscapeName(from.name()), .part = from.part()};
     if (from.part() >= model_.parts.size()) return OutOfRange("part", from.part(), model_.parts.size());
     for (const proto::Value& value : from.values()) {
       GraphValue row{.name = EscapeName(value.name()), .type = EscapeName(value.type())};
       if (value.has_tensor()) {
-        if (value.tensor() >= model_.tensors.size()) return OutOfRange("tensor", value.tensor(), model_.tensors.size());
-        row.tensor = value.tensor();
+        if (value.tensor() >= tensors_.size()) return OutOfRange("tensor", value.tensor(), tensors_.size());
+        row.tensor = tensors_[value.tensor()];
+        if (row.tensor == kNone) {
+          graph.values.emplace_back();
+          continue;
+        }
       }
       if (value.has_value_type()) {
         PTHVIEW_ASSIGN(row.value_type, ReadType(value.value_type()));
@@ -79,7 +98,7 @@ class GraphReader {
                .domain = EscapeName(node.domain()),
                .op = EscapeName(node.op()),
                .overload = EscapeName(node.overload()),
-               .module = node.module().empty() ? kNone : module_at_(from.part(), EscapeName(node.module())),
+               .module = node.module().empty() ? kNone : rows_.module(from.part(), EscapeName(node.module())),
                .location = EscapeName(node.location()),
                .source = EscapeName(node.source()),
                .call = node.call()};
@@ -87,6 +106,7 @@ class GraphReader {
       PTHVIEW_TRY(CopyArguments(node.outputs(), values, row.outputs));
       for (const proto::Attribute& attribute : node.attributes()) {
         PTHVIEW_ASSIGN(Attribute read, ReadAttribute(attribute));
+        PTHVIEW_TRY(FindTensors(read.value));
         row.attributes.push_back(std::move(read));
       }
       PTHVIEW_TRY(CopyIndices(node.blocks(), static_cast<uint64_t>(reply_.graphs_size()), "graph", row.blocks));
@@ -99,7 +119,10 @@ class GraphReader {
       if (symbol.has_high()) range.high = symbol.high();
     }
     for (const proto::Mutation& mutation : from.mutations()) {
-      graph.mutations.push_back({mutation.value(), mutation.has_tensor() ? mutation.tensor() : kNone,
+      if (mutation.has_tensor() && mutation.tensor() >= tensors_.size()) {
+        return OutOfRange("tensor", mutation.tensor(), tensors_.size());
+      }
+      graph.mutations.push_back({mutation.value(), mutation.has_tensor() ? tensors_[mutation.tensor()] : kNone,
                                  mutation.has_input() ? mutation.input() : kNone});
     }
     graphs.push_back(std::move(graph));
@@ -157,17 +180,17 @@ class GraphReader {
   }
 
   const proto::Model& reply_;
-  const ModuleLookup& module_at_;
+  const ReplyRows& rows_;
   const Model& model_;
+  std::vector<Index> tensors_;  // the model's, by the reply's
 };
 
 }  // namespace
 
-Status ReadGraphs(const proto::Model& reply, const ModuleLookup& module_at, ModelBuilder& builder) {
+Status ReadGraphs(const proto::Model& reply, const ReplyRows& rows, Model& model, Findings& findings) {
   if (reply.graphs().empty()) return Ok();
-  GraphReader reader(reply, module_at, builder.model());
+  GraphReader reader(reply, rows, model);
   PTHVIEW_TRY(reader.Read());
-  Model& model = builder.model();
   model.graphs = std::move(reader.graphs);
   model.graph_roots = std::move(reader.roots);
   if (reader.broken.empty()) {
@@ -175,7 +198,7 @@ Status ReadGraphs(const proto::Model& reply, const ModuleLookup& module_at, Mode
     if (!broken) return Ok();
     reader.broken = broken->text;
   }
-  builder.Note(Severity::kWarning, "graph-invalid", "",
+  findings.Add(Severity::kWarning, "graph-invalid", "",
                fmt::format("the plug-in's graphs are left out: {}", reader.broken));
   model.graphs.clear();
   model.graph_roots.clear();

@@ -14,6 +14,7 @@
 #include "lib/base/escape.h"
 #include "lib/base/output_file.h"
 #include "lib/formats/format.h"
+#include "plugins/host/graph_plugins.h"
 #include "tools/cli/console.h"
 #include "tools/cli/graph_json.h"
 #include "tools/cli/json_rows.h"
@@ -94,6 +95,9 @@ int RunGraph(const Arguments& arguments) {
   if (!depth) return Fail(depth.error());
   auto model = OpenModel(arguments.files[0]);
   if (!model) return Fail(model.error());
+  if (plugins::NeedsGraphPlugin(*model)) {
+    if (Status added = plugins::AddPluginGraphs(*model); !added) PrintError(added.error());
+  }
   InferGraphs(*model);
   auto roots = Roots(*model, arguments);
   if (!roots) return Fail(roots.error());

@@ -1,6 +1,7 @@
 #include "lib/analysis/graphs/simplify.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -46,12 +47,10 @@ struct Around {
   }
 };
 
-bool OnlyRaises(const Graph& body) {
+// Whoever runs it does not get behind it.
+bool Raises(const Graph& body) {
   return std::any_of(body.nodes.begin(), body.nodes.end(),
-                     [](const Node& node) { return node.op == "RaiseException"; }) &&
-         std::all_of(body.nodes.begin(), body.nodes.end(), [](const Node& node) {
-           return node.domain == "prim" || IsOneOf(node.op, {"format", "add", "str"});
-         });
+                     [](const Node& node) { return node.op == "RaiseException" && node.domain == "prim"; });
 }
 
 class Simplifier {
@@ -133,7 +132,8 @@ class Simplifier {
     for (Argument& argument : node.inputs) {
       for (Index& value : argument.values) value = Resolved(value);
     }
-    if (IsConstant(node) || IsList(node) || IsFetched(node) || IsSize(node) || IsPassedThrough(node) || IsCheck(node)) {
+    if (IsConstant(node) || IsCompared(node) || IsList(node) || IsFetched(node) || IsSize(node) ||
+        IsPassedThrough(node) || IsCheck(node)) {
       return;
     }
     if (node.op == "If" && IsTorch(node) && Branch(node)) return;
@@ -143,7 +143,9 @@ class Simplifier {
 
   bool IsConstant(const Node& node) {
     Index out = OutputOf(node);
-    if (node.op != "Constant" || node.domain != "prim" || out == kNone) return false;
+    // Of a plain attribute of a module the file may tell the value.
+    const bool fetched = node.op == "GetAttr" && !node.attributes.empty() && node.attributes.back().name == "value";
+    if ((node.op != "Constant" && !fetched) || node.domain != "prim" || out == kNone) return false;
     Known known{.kind = Known::Kind::kConstant, .value = {NoneValue{}}, .text = "None"};
     for (const Attribute& attribute : node.attributes) {
       known.value = attribute.value;
@@ -154,6 +156,38 @@ class Simplifier {
       return true;
     }
     Note(out, std::move(known));
+    return true;
+  }
+
+  // Two numbers that are constants, compared; what `not` makes of one.
+  bool IsCompared(const Node& node) {
+    const Index out = OutputOf(node);
+    if (node.domain != "aten" || out == kNone || !node.attributes.empty()) return false;
+    std::vector<double> numbers;
+    for (const Argument& argument : node.inputs) {
+      for (Index value : argument.values) {
+        const AttributeValue* constant = ConstantOf(value);
+        if (constant == nullptr) return false;
+        const bool* flag = constant->Get<bool>();
+        const auto number = flag != nullptr ? std::optional<double>(*flag ? 1 : 0) : constant->Float();
+        if (!number) return false;
+        numbers.push_back(*number);
+      }
+    }
+    std::optional<bool> result;
+    if (numbers.size() == 1 && node.op == "__not__") result = numbers[0] == 0;
+    if (numbers.size() == 2) {
+      const double a = numbers[0];
+      const double b = numbers[1];
+      if (node.op == "lt") result = a < b;
+      if (node.op == "le") result = a <= b;
+      if (node.op == "gt") result = a > b;
+      if (node.op == "ge") result = a >= b;
+      if (node.op == "eq") result = a == b;
+      if (node.op == "ne") result = a != b;
+    }
+    if (!result) return false;
+    Note(out, {.kind = Known::Kind::kConstant, .value = {*result}, .text = *result ? "True" : "False"});
     return true;
   }
 
@@ -275,8 +309,8 @@ class Simplifier {
     const AttributeValue* condition = ConstantOf(node.inputs[0].values[0]);
     size_t taken = 2;
     if (condition != nullptr && condition->Is<bool>()) taken = *condition->Get<bool>() ? 0 : 1;
-    if (taken == 2 && OnlyRaises(model_.graphs[node.blocks[0]])) taken = 1;
-    if (taken == 2 && OnlyRaises(model_.graphs[node.blocks[1]])) taken = 0;
+    if (taken == 2 && Raises(model_.graphs[node.blocks[0]])) taken = 1;
+    if (taken == 2 && Raises(model_.graphs[node.blocks[1]])) taken = 0;
     if (taken == 2) return false;
     Inline(node, model_.graphs[node.blocks[taken]]);
     return true;
@@ -486,6 +520,18 @@ class Simplifier {
     }
   }
 
+  // An If whose branches do nothing but give results.
+  bool OnlyChooses(const Node& node) const {
+    return node.domain == "prim" && node.op == "If" &&
+           std::all_of(node.blocks.begin(), node.blocks.end(),
+                       [&](Index block) { return model_.graphs[block].nodes.empty(); });
+  }
+
+  bool Compares(const Node& node) const {
+    const Index out = OutputOf(node);
+    return node.domain == "aten" && out != kNone && graph_.values[out].value_type.kind == TypeKind::kBool;
+  }
+
   // From the end: nodes that only fetch or prepare, and whose results nothing uses any more.
   void DropUnused() {
     std::vector<bool> used(graph_.values.size());
@@ -495,7 +541,8 @@ class Simplifier {
     std::vector<bool> keep(graph_.nodes.size());
     for (size_t i = graph_.nodes.size(); i-- > 0;) {
       const Node& node = graph_.nodes[i];
-      bool wanted = !(node.domain == "prim" && IsOneOf(node.op, {"GetAttr", "ListConstruct", "TupleConstruct",
+      bool wanted = !OnlyChooses(node) &&
+                    !(node.domain == "prim" && IsOneOf(node.op, {"GetAttr", "ListConstruct", "TupleConstruct",
                                                                  "DictConstruct", "Identity", "dtype", "device"})) &&
                     !ComputesSizes(node);
       for (const Argument& argument : node.outputs) {

@@ -23,6 +23,7 @@
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
 #include "lib/formats/script/pytorch1_records.h"
+#include "lib/formats/script/script_dtype.h"
 #include "lib/formats/torch/torch_file.h"
 #include "lib/model/path.h"
 #include "lib/pickle/print.h"
@@ -32,16 +33,6 @@ namespace {
 
 using pickle::Kind;
 using pickle::Value;
-
-struct TypeName {
-  std::string_view name;  // of caffe2's TensorProto.DataType
-  DType dtype;
-};
-constexpr TypeName kTypes[] = {
-    {"FLOAT", DType::kFloat32}, {"DOUBLE", DType::kFloat64}, {"FLOAT16", DType::kFloat16}, {"INT64", DType::kInt64},
-    {"INT32", DType::kInt32},   {"INT16", DType::kInt16},    {"INT8", DType::kInt8},       {"UINT8", DType::kUint8},
-    {"BYTE", DType::kUint8},    {"BOOL", DType::kBool},
-};
 
 int Match(const OpenContext& context) {
   if (context.zip == nullptr || context.zip->FindInPrefix("model.json") == nullptr) return 0;
@@ -210,9 +201,7 @@ class OldArchive {
     std::vector<int64_t> strides = Ints(row["strides"]);
     std::string_view device = builder_.arena().Copy(EscapeName(row["device"].Text()));
     StorageId id{.numel = -1};
-    for (const TypeName& type : kTypes) {
-      if (type.name == row["dataType"].Text()) id.dtype = type.dtype;
-    }
+    id.dtype = ScriptDType(row["dataType"].Text());
     id.key = row["data"]["key"].Text();
     TensorDraft draft{.shape = shape, .strides = strides, .dtype = id.dtype, .device = device};
     draft.offset = row["offset"].Int().value_or(0);
