@@ -6,7 +6,7 @@
 #
 # Targets:    pthview_fmt nlohmann_json::nlohmann_json CLI11::CLI11 tl::expected Threads::Threads
 #             pthview_zlib pthview_lzma pthview_bzip2 pthview_zstd pthview_crypto pthview_protobuf_lite pthview_httplib
-#             pthview_highway pthview_eigen
+#             pthview_highway pthview_eigen pthview_sqlite
 #             pthview_graphviz
 #             pthview_libtorch, where it is found (libtorch.cmake)
 #             with BUILD_TESTING also GTest::gtest GTest::gtest_main GTest::gmock benchmark::benchmark
@@ -41,6 +41,8 @@ pthview_static_library(pthview_bzip2 libbz2.a bzlib.h libbz2-dev)
 pthview_static_library(pthview_zstd libzstd.a zstd.h libzstd-dev)
 pthview_static_library(pthview_crypto libcrypto.a openssl/evp.h libssl-dev)
 target_link_libraries(pthview_crypto INTERFACE Threads::Threads ${CMAKE_DL_LIBS})
+pthview_static_library(pthview_sqlite libsqlite3.a sqlite3.h libsqlite3-dev)
+target_link_libraries(pthview_sqlite INTERFACE Threads::Threads ${CMAKE_DL_LIBS} pthview_zlib m)
 
 include("${CMAKE_CURRENT_LIST_DIR}/protobuf.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/httplib.cmake")

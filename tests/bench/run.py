@@ -21,7 +21,7 @@ from measure import Failed
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-THEMES = ("start", "list", "many", "formats", "graph", "convert", "archive", "stats", "serve")
+THEMES = ("start", "list", "many", "query", "formats", "graph", "convert", "archive", "stats", "serve")
 
 
 class Bench:

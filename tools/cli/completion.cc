@@ -70,6 +70,10 @@ std::string OperandName(const Verb& verb, size_t position) {
     names.push_back(bare);
   }
   if (names.empty()) return {};
+  // "FILE... SQL": any of them may be one more file.
+  for (size_t i = 0; i < names.size() && i <= position; ++i) {
+    if (names[i].ends_with("...")) return names[i];
+  }
   if (position >= names.size()) return names.back().ends_with("...") ? names.back() : std::string();
   return names[position];
 }

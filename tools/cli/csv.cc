@@ -2,6 +2,11 @@
 
 namespace pthview {
 
+bool IsPlainCell(std::string_view text) {
+  return text.find_first_of(",\"\r\n") == std::string_view::npos &&
+         (text.empty() || std::string_view("=+-@\t").find(text[0]) == std::string_view::npos);
+}
+
 std::string CsvCell(std::string_view text) {
   std::string cell(text);
   bool formula = !text.empty() && std::string_view("=+-@\t\r").find(text[0]) != std::string_view::npos;

@@ -4,7 +4,9 @@
 #include <string>
 #include <string_view>
 
+#include "lib/base/escape.h"
 #include "tools/cli/console.h"
+#include "tools/cli/terminal.h"
 
 namespace pthview {
 
@@ -12,12 +14,19 @@ namespace pthview {
 // (=, +, -, @ in front, and no number) gets an apostrophe in front. `text` is in escaped form.
 std::string CsvCell(std::string_view text);
 
+// Whether CsvCell leaves it as it is, for sure.
+bool IsPlainCell(std::string_view text);
+
 // Rows with CRLF between them, as the RFC says and every reader of CSV expects.
 class CsvWriter {
  public:
-  explicit CsvWriter(Output& out) : out_(out) {}
+  explicit CsvWriter(Output& out) : out_(out), on_terminal_(OnTerminal()) {}
 
-  CsvWriter& Text(std::string_view text) { return Raw(CsvCell(text)); }
+  // On a terminal what acts on it is escaped; elsewhere a text is what it is.
+  CsvWriter& Text(std::string_view text) {
+    if (!on_terminal_ && IsPlainCell(text)) return Raw(text);
+    return Raw(on_terminal_ ? CsvCell(EscapeForTerminal(text)) : CsvCell(text));
+  }
   // What needs no quotes: a number, or nothing.
   CsvWriter& Raw(std::string_view text) {
     out_ << (first_ ? "" : ",") << text;
@@ -31,6 +40,7 @@ class CsvWriter {
 
  private:
   Output& out_;
+  bool on_terminal_;
   bool first_ = true;
 };
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/ascii.h"
 #include "lib/base/escape.h"
 
 namespace pthview {
@@ -12,32 +13,102 @@ namespace {
 
 // A cell that is wider moves what stands behind it, in its own row.
 constexpr size_t kWidestColumn = 80;
+constexpr size_t kNarrowestColumn = 8;
+constexpr std::string_view kAlways("\0", 1);
+
+size_t WidthOf(std::string_view text) { return ascii::IsPrintable(text) ? text.size() : DisplayWidth(text); }
 
 }  // namespace
 
-void TextTable::Print(Output& out, const Style& style) const {
-  std::vector<size_t> widths(columns_.size());
-  std::vector<bool> shown(columns_.size());
-  for (size_t c = 0; c < columns_.size(); ++c) {
-    widths[c] = columns_[c].title.size();
-    shown[c] = std::ranges::any_of(rows_, [&](const auto& row) { return row[c] != columns_[c].idle; });
-    for (const auto& row : rows_) widths[c] = std::max(widths[c], std::min(DisplayWidth(row[c]), kWidestColumn));
+TextTable::TextTable(std::vector<TextColumn> columns) : columns_(std::move(columns)) {
+  for (const TextColumn& column : columns_) {
+    widths_.push_back(DisplayWidth(column.title));
+    shown_.push_back(column.idle == kAlways);
   }
-  auto line = [&](auto cell) {
-    std::string text;
-    for (size_t c = 0; c < columns_.size(); ++c) {
-      if (!shown[c]) continue;
-      std::string_view word = cell(c);
-      size_t width = DisplayWidth(word);
-      std::string fill(width < widths[c] ? widths[c] - width : 0, ' ');
-      if (!text.empty()) text += "  ";
-      text += columns_[c].right ? fill + std::string(word) : std::string(word) + fill;
-    }
-    text.erase(text.find_last_not_of(' ') + 1);
-    return text;
+}
+
+void TextTable::Add(std::span<const std::string_view> row) {
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    widths_[c] = std::max(widths_[c], std::min(WidthOf(row[c]), kWidestColumn));
+    if (!shown_[c] && row[c] != columns_[c].idle) shown_[c] = true;
+    text_ += row[c];
+    ends_.push_back(text_.size());
+  }
+}
+
+void TextTable::FitInto(size_t width) {
+  const size_t shown = static_cast<size_t>(std::ranges::count(shown_, true));
+  if (shown == 0 || width == kNoWidthLimit) return;
+  const size_t gaps = 2 * (shown - 1);
+  auto taken = [&] {
+    size_t sum = gaps;
+    for (size_t c = 0; c < widths_.size(); ++c) sum += shown_[c] ? widths_[c] : 0;
+    return sum;
   };
-  out << style.Bold(line([&](size_t c) { return std::string_view(columns_[c].title); })) << "\n";
-  for (const auto& row : rows_) out << line([&](size_t c) { return std::string_view(row[c]); }) << "\n";
+  while (taken() > width) {
+    size_t widest = widths_.size();
+    size_t next = kNarrowestColumn;
+    for (size_t c = 0; c < widths_.size(); ++c) {
+      if (!shown_[c] || columns_[c].right || widths_[c] <= kNarrowestColumn) continue;
+      if (widest == widths_.size() || widths_[c] > widths_[widest]) {
+        if (widest != widths_.size()) next = std::max(next, widths_[widest]);
+        widest = c;
+      } else {
+        next = std::max(next, widths_[c]);
+      }
+    }
+    if (widest == widths_.size()) return;  // wider than the terminal, then
+    cut_ = true;
+    const size_t over = taken() - width;
+    const size_t down_to = std::max(next, kNarrowestColumn);
+    const size_t give = std::max<size_t>(std::min(over, widths_[widest] - std::min(down_to, widths_[widest] - 1)), 1);
+    widths_[widest] -= give;
+  }
+}
+
+void TextTable::AppendLine(std::string& line, std::span<const std::string_view> row) const {
+  const size_t begin = line.size();
+  bool first = true;
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    if (!shown_[c]) continue;
+    std::string_view word = row[c];
+    std::string cut;
+    size_t width = WidthOf(word);
+    if (cut_ && !columns_[c].right && width > widths_[c]) {
+      word = cut = FitText(word, widths_[c]);
+      width = DisplayWidth(word);
+    }
+    const size_t fill = width < widths_[c] ? widths_[c] - width : 0;
+    if (!first) line += "  ";
+    first = false;
+    if (columns_[c].right) line.append(fill, ' ');
+    line += word;
+    if (!columns_[c].right) line.append(fill, ' ');
+  }
+  while (line.size() > begin && line.back() == ' ') line.pop_back();
+}
+
+void TextTable::PrintRow(Output& out, std::span<const std::string_view> row) const {
+  AppendLine(out.buffer(), row);
+  out << "\n";
+}
+
+void TextTable::Print(Output& out, const Style& style, size_t width) {
+  FitInto(width);
+  std::vector<std::string_view> cells;
+  for (const TextColumn& column : columns_) cells.push_back(column.title);
+  std::string header;
+  AppendLine(header, cells);
+  out << style.Bold(header) << "\n";
+  const size_t count = columns_.size();
+  for (size_t row = 0; row * count < ends_.size(); ++row) {
+    for (size_t c = 0; c < count; ++c) {
+      const size_t at = row * count + c;
+      const size_t begin = at == 0 ? 0 : ends_[at - 1];
+      cells[c] = std::string_view(text_).substr(begin, ends_[at] - begin);
+    }
+    PrintRow(out, cells);
+  }
 }
 
 std::string ShortNumber(double value) {

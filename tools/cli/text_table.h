@@ -1,10 +1,12 @@
 // A table of short texts: columns as wide as they need to be, and those that say nothing left out.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lib/base/display_width.h"
 #include "tools/cli/console.h"
 
 namespace pthview {
@@ -18,16 +20,31 @@ struct TextColumn {
 
 class TextTable {
  public:
-  explicit TextTable(std::vector<TextColumn> columns) : columns_(std::move(columns)) {}
+  explicit TextTable(std::vector<TextColumn> columns);
 
   // One cell a column, safe for a terminal already.
-  void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-  void Print(Output& out, const Style& style) const;
-  bool empty() const { return rows_.empty(); }
+  void Add(std::span<const std::string_view> row);
+  void Add(const std::vector<std::string>& row) { Add(std::vector<std::string_view>(row.begin(), row.end())); }
+  // Columns give up width, the widest first, until a line takes no more than `width`; what does not fit loses its
+  // middle.
+  void Print(Output& out, const Style& style, size_t width = kNoWidthLimit);
+  // A further row, in the columns of what was printed.
+  void PrintRow(Output& out, std::span<const std::string_view> row) const;
+  // Before Print: whether numbers stand to the right.
+  void SetRight(size_t column, bool right) { columns_[column].right = right; }
+  bool empty() const { return ends_.empty(); }
 
  private:
+  void FitInto(size_t width);
+  void AppendLine(std::string& text, std::span<const std::string_view> row) const;
+
   std::vector<TextColumn> columns_;
-  std::vector<std::vector<std::string>> rows_;
+  // The cells, one behind the other: there may be a million.
+  std::string text_;
+  std::vector<size_t> ends_;
+  std::vector<size_t> widths_;
+  std::vector<bool> shown_;
+  bool cut_ = false;
 };
 
 // A number in at most nine signs: six significant digits less what they take too much; "-" for NaN.

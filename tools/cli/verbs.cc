@@ -20,6 +20,8 @@ constexpr Option kOptions[] = {
     {"quiet", 'q', kFlag, "", "no notes and no progress on standard error"},
     {"color", 0, kValue, "auto|always|never", "colours (default: auto, on a terminal and without NO_COLOR)"},
     {"csv", 0, kFlag, "", "comma-separated values on standard output"},
+    {"markdown", 0, kFlag, "", "a table in Markdown on standard output"},
+    {"max-time", 0, kValue, "N", "seconds of processor time that a query may take (600; 0: any)"},
     {"axis", 0, kValue, "N", "a row for each index along this dimension (-1: the last)"},
     {"by", 0, kValue, "tensor|module|file", "what gets a row (default: tensor)"},
     {"near-zero", 0, kValue, "X", "count as near zero what is nearer than X times the standard deviation (0.001)"},
@@ -86,6 +88,7 @@ constexpr std::string_view kDiffOptions[] = {"json", "part",     "include",     
                                              "hash", "no-pager", PTHVIEW_COMMON};
 constexpr std::string_view kTraceOptions[] = {"json", "part", "include", "exclude", "no-pager", PTHVIEW_COMMON};
 constexpr std::string_view kLineageOptions[] = {"json", "dot", "no-pager", PTHVIEW_COMMON};
+constexpr std::string_view kQueryOptions[] = {"json", "csv", "markdown", "max-time", PTHVIEW_FITTED};
 constexpr std::string_view kGraphOptions[] = {"output", "to",   "force", "method",      "simplify",
                                               "depth",  "part", "json",  PTHVIEW_COMMON};
 constexpr std::string_view kScanOptions[] = {"json", "sarif", "strict", PTHVIEW_FITTED};
@@ -146,6 +149,12 @@ constexpr std::string_view kTraceExamples[] = {
 constexpr std::string_view kLineageExamples[] = {
     "pthview lineage *.safetensors runs/*.pth",
     "pthview lineage --dot *.pth | dot -Tsvg > lineage.svg",
+};
+constexpr std::string_view kQueryExamples[] = {
+    "pthview query model.pth \"SELECT name, shape, nbytes FROM tensors ORDER BY nbytes DESC LIMIT 10\"",
+    "pthview query runs/*.pth \"SELECT file, number FROM 'values' WHERE path = 'epoch'\"",
+    "pthview query model.pth \"SELECT name, std FROM statistics WHERE name GLOB '*.weight' AND zeros > 0\"",
+    "pthview query model.pth \"SELECT * FROM columns\"  # what there is to ask for",
 };
 constexpr std::string_view kGraphExamples[] = {
     "pthview graph model.pt2 | less",
@@ -223,6 +232,13 @@ constexpr Verb kVerbs[] = {
      "of\n"
      "others. It is a guess from shared tensors, distances and recorded steps; what is assumed is said.",
      kLineageExamples, kLineageOptions, 1, SIZE_MAX, RunLineage},
+    {"query", "FILE... SQL", "any question, as a SELECT of SQL over what the files hold",
+     "The tables are tensors, modules, \"values\" (plain ones), findings, statistics, and columns, which describes "
+     "them.\n"
+     "Each has a column `file`. statistics reads the values of those tensors only whose rows a query comes to. The SQL "
+     "is\n"
+     "SQLite's; it can only read. What the columns are, and ten questions worked out: tools/cli/query.md.",
+     kQueryExamples, kQueryOptions, 2, SIZE_MAX, RunQuery},
     {"graph", "FILE", "the graph that the file records, as text, JSON or a picture",
      "Where the file records none, the graph that is inferred from classes, names and shapes. With -o it is drawn by\n"
      "Graphviz; --depth says how many levels of modules are unfolded (default: as many as are readable).",
