@@ -1,13 +1,18 @@
-"""Exported programs (.pt2) for the command-line tests, written by hand: make(folder). Standard library only."""
+"""Files with graphs for the command-line tests, written by hand: make(folder). Standard library only.
+
+Exported programs (.pt2), and pickled modules of torch.fx.
+"""
 import json
 import pathlib
 import struct
 import sys
+import types
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
 sys.path.insert(0, str(FIXTURES))
 
 import hostile_containers  # noqa: E402
+import torch_format  # noqa: E402
 
 
 def size(value):
@@ -163,8 +168,98 @@ def broken(path):
     archive(path, graph(["p_w", "x", "x"], nodes, ["b", "nothing"], {"x": ("s0 + ", -4)}), {"p_w": ("fc.weight", (2, 2))})
 
 
+CLASSES = {}  # stand-ins by their full name, while a pickle is written
+
+
+def module(kind, parameters=(), modules=(), **attributes):
+    """An nn.Module of the class, as an object with its __dict__."""
+    if kind not in CLASSES:
+        home, name = kind.rsplit(".", 1)
+        CLASSES[kind] = type(name, (), {"__module__": home})
+    made = object.__new__(CLASSES[kind])
+    made.__dict__.update(module_dict(parameters, modules, **attributes))
+    return made
+
+
+def module_dict(parameters=(), modules=(), **attributes):
+    return {"training": False, "_parameters": dict(parameters), "_buffers": {}, "_modules": dict(modules)} | attributes
+
+
+class GraphModule:
+    """What torch.fx writes: a call with the module's __dict__, in which its source text is."""
+
+    def __init__(self, code, parameters=(), modules=()):
+        self.arguments = module_dict(parameters, modules, _code=code), "import torch"
+
+    def __reduce__(self):
+        return CLASSES["torch.fx.graph_module.reduce_graph_module"], self.arguments
+
+
+def floats(*shape):
+    count = 1
+    for n in shape:
+        count *= n
+    return torch_format.Tensor(torch_format.Storage("FloatStorage", struct.pack("<f", 1) * count), shape)
+
+
+def save_module(path, root):
+    """torch.save of a module made of the above."""
+
+    def reduce_graph_module():
+        raise NotImplementedError
+
+    name = "torch.fx.graph_module"
+    reduce_graph_module.__module__, reduce_graph_module.__qualname__ = name, "reduce_graph_module"
+    CLASSES[f"{name}.reduce_graph_module"] = reduce_graph_module
+    homes = {}
+    for full, stand_in in CLASSES.items():
+        home, short = full.rsplit(".", 1)
+        homes.setdefault(home, types.ModuleType(home)).__dict__[short] = stand_in
+    sys.modules.update(homes)
+    try:
+        torch_format.save(root, path, "zip")
+    finally:
+        for home in homes:
+            del sys.modules[home]
+
+
+def fx_net():
+    """A convolution, a residual connection, a list, a slice, keywords and a function of one's own."""
+    conv = module("torch.nn.modules.conv.Conv2d", {"weight": floats(2, 2, 3, 3), "bias": None}, in_channels=2, out_channels=2,
+                  kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
+    relu = module("torch.nn.modules.activation.ReLU", inplace=False)
+    layers = module("torch.nn.modules.container.Sequential", modules={"0": conv, "1": relu})
+    return GraphModule(
+        """
+
+
+def forward(self, x : torch.Tensor, scale = 2):
+    layers_0 = getattr(self.layers, "0")(x)
+    layers_1 = getattr(self.layers, "1")(layers_0);  layers_0 = None
+    add = layers_1 + x;  layers_1 = x = None
+    w = self.w
+    mul = add * w;  w = None
+    getitem = mul[(slice(None, None, None), 0)];  mul = None
+    cat = torch.cat([getitem, add], dim = 1);  getitem = add = None
+    my_scale = project_ops_my_scale(cat, scale, mode = 'bilinear', dtype = torch.float16);  cat = scale = None
+    return {'out': my_scale}
+    """, {"w": floats(2, 1, 1)}, {"layers": layers})
+
+
+def fx_by_hand():
+    """A source that torch.fx did not write."""
+    return GraphModule("""
+def forward(self, x):
+    for i in range(3):
+        x = self.gone(x)
+    return x
+""")
+
+
 def make(folder):
     residual(folder / "residual.pt2")
     branches(folder / "branches.pt2")
     kinds(folder / "kinds.pt2")
     broken(folder / "broken.pt2")
+    save_module(folder / "fx.pt", fx_net())
+    save_module(folder / "fx_by_hand.pt", fx_by_hand())

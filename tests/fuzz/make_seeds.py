@@ -34,6 +34,17 @@ LARGEST = 16 << 10  # bytes; a fuzzer is the slower the longer its inputs
 PICKLES = 200
 CONTENT = make_formats.Content(3, 16)
 WHOLE_FILES = ("fuzz_open", "fuzz_scan")
+FX_SOURCE = """
+def forward(self, x : torch.Tensor, k = 2):
+    x, k, = fx_pytree.tree_flatten_spec(([x], {'k':k}), self._in_spec)
+    fc = getattr(self.fc, "0")(x);  x = None
+    getitem = fc[(slice(None, None, 2), Ellipsis, 1:)];  w = self.w
+    add = getitem @ -w ** 2 - 1e-05;  w = getitem = None
+    add += k;  iadd = add
+    to = iadd.to(torch.float16, device(type='cuda', index=0), copy = True)
+    a, b = torch.ops.aten.split.Tensor(to, [1, 2j, "a\\n"], **{'dim': inf})
+    return {'a': (a, b), 'b': [k not in a]}
+"""
 
 
 def formats():
@@ -177,6 +188,7 @@ def seeds():
     }
     out["fuzz_pytorch1"] = {"file": pytorch1()[8:]}
     out["fuzz_pt2"] = {"program": pt2["models/model.json"], "weights": pt2["data/weights/model_weights_config.json"]}
+    out["fuzz_fx"] = {"module": FX_SOURCE.encode()}
     out["fuzz_torchscript"] = {
         "source":
             b"\0" + script["code/__torch__.py"],

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/formats/torch/fx_graph.h"
 #include "lib/formats/torch/readable_values.h"
 #include "lib/formats/torch/torch_content.h"
 #include "lib/formats/torch/torch_walk_internal.h"
@@ -222,7 +223,9 @@ void TorchWalk::ReportCycles() {
 
 void WalkTorchPickle(const TorchPickle& file, const NestedStorageReader& nested, ModelBuilder& builder,
                      const WalkOptions& options) {
+  const auto first_module = static_cast<Index>(builder.model().modules.size());
   TorchWalk(file, nested, builder, options).Run();
+  AddFxGraphs(builder, first_module);
 }
 
 }  // namespace pthview
