@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "converters/onnx/node_metadata.h"
 #include "converters/onnx/wire.h"
 #include "lib/base/dtype.h"
 
@@ -50,13 +51,6 @@ bool SetType(const ValueType& type, ValueInfoProto& info) {
   return code != 0;
 }
 
-void SetProperty(NodeProto& proto, std::string_view key, std::string value) {
-  if (value.empty()) return;
-  auto& entry = *proto.add_metadata_props();
-  entry.set_key(std::string(key));
-  entry.set_value(std::move(value));
-}
-
 // All items of one of ONNX's kinds of lists; false when they are not.
 bool SetList(const ListValue& list, AttributeProto& proto) {
   auto all = [&](auto is) { return std::all_of(list.items.begin(), list.items.end(), is); };
@@ -90,6 +84,12 @@ void SetValue(const Attribute& attribute, AttributeProto& proto) {
     proto.set_type(AttributeProto::STRING);
     proto.set_s(ValidUtf8(attribute.text));
   }
+}
+
+// "aten.conv2d.default": as torch names what a node calls.
+std::string TargetOf(const Node& node) {
+  std::string target = node.domain.empty() ? node.op : fmt::format("{}.{}", node.domain, node.op);
+  return ValidUtf8(fmt::format("{}.{}", target, node.overload.empty() ? "default" : node.overload));
 }
 
 }  // namespace
@@ -134,24 +134,19 @@ std::string RecordedGraph::NameOf(Scope& scope, Index value) {
 }
 
 void RecordedGraph::FillInputs(const Node& node, Scope& scope, NodeProto& proto) {
-  std::string names;
+  std::vector<std::string> names;
   for (const Argument& argument : node.inputs) {
     for (Index value : argument.values) {
       const Index tensor = scope.graph.values[value].tensor;
-      size_t count = 1;
       if (tensor == kNone) {
         proto.add_input(NameOf(scope, value));
       } else {
-        count = initializers_.Of(tensor).size();
         for (const Initializer& weight : initializers_.Of(tensor)) proto.add_input(weight.name);
       }
-      for (size_t i = 0; i < count; ++i) {
-        if (!names.empty()) names += ",";
-        names += ValidUtf8(argument.name);
-      }
+      names.resize(static_cast<size_t>(proto.input_size()), ValidUtf8(argument.name));
     }
   }
-  SetProperty(proto, "pthview.inputs", std::move(names));
+  SetInputNames(names, proto);
 }
 
 void RecordedGraph::FillAttributes(const Node& node, const Scope& scope, NodeProto& proto) {
@@ -200,7 +195,7 @@ void RecordedGraph::Fill(const Node& node, Scope& scope, NodeProto& proto, Graph
   }
   if (node.module != kNone) {
     const Module& module = model_.modules[node.module];
-    SetProperty(proto, "pthview.module", ValidUtf8(module.path));
+    SetScopes(model_, node.module, TargetOf(node), proto);
     proto.set_doc_string(
         ValidUtf8(module.path.empty() ? module.class_name : fmt::format("{}: {}", module.path, module.class_name)));
   }

@@ -5,6 +5,7 @@ The archive's own JSON is read here, with Python's json and nothing of pthview's
 nodes, the inputs and outputs, and the weights behind them must be the same, and in the ONNX file of `convert --graph recorded`, which onnx.checker accepts. Pictures are parsed as XML.
 """
 import argparse
+import ast
 import collections
 import json
 import pathlib
@@ -216,6 +217,51 @@ class Graphs(unittest.TestCase):
         if not any("higher_order" in name for name in counts):
             self.assertEqual(joined, sum(edges.values()))
         self.assertEqual({row.key: row.value for row in model.metadata_props}["pthview.graph"], "recorded")
+        result = runner.run([ARGS.pthview, "graph", "--json", path], SECONDS)
+        self.assertEqual(structure_of_onnx(model), structure_of_json(json.loads(result.out)))
+        for node in model.graph.node:
+            said = {row.key: row.value for row in node.metadata_props}
+            self.assertEqual(len(ast.literal_eval(said.get("input_names", "[]"))), len(node.input))
+            names = ast.literal_eval(said.get("pkg.torch.onnx.name_scopes", "['', '']"))
+            classes = ast.literal_eval(said.get("pkg.torch.onnx.class_hierarchy", "['', '']"))
+            self.assertEqual(len(names), len(classes))
+
+
+def structure_of_json(document):
+    """Of `graph --json`: operators, and who gives what to whom, of the graphs that are no bodies."""
+    operators, edges = collections.Counter(), collections.Counter()
+    for graph in document["graphs"]:
+        makers = {}
+        for node in graph["nodes"]:
+            if not graph["body"]:
+                makers |= {value: node["op"] for row in node["outputs"] for value in row["values"]}
+        for node in graph["nodes"]:
+            operators[(node["domain"], node["op"])] += 1
+            for value in [value for row in node["inputs"] for value in row["values"]]:
+                if value in makers:
+                    edges[(makers[value], node["op"])] += 1
+    return operators, edges
+
+
+def structure_of_onnx(model):
+    """The same of an ONNX file with torch's operators."""
+    import onnx
+    operators, edges = collections.Counter(), collections.Counter()
+
+    def count(graph):
+        for node in graph.node:
+            operators[(node.domain.removeprefix("torch").removeprefix("."), node.op_type)] += 1
+            for attribute in node.attribute:
+                if attribute.type == onnx.AttributeProto.GRAPH:
+                    count(attribute.g)
+
+    count(model.graph)
+    makers = {name: node.op_type for node in model.graph.node for name in node.output}
+    for node in model.graph.node:
+        for name in node.input:
+            if name in makers:
+                edges[(makers[name], node.op_type)] += 1
+    return operators, edges
 
 
 def add_tests():
