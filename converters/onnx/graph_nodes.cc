@@ -54,15 +54,24 @@ struct GraphNodes::Frame {
   std::vector<std::string> wanted;  // names that values must get
   size_t next = 0;                  // node
   std::vector<Channels> channels;   // of its values
+  std::vector<bool> used;           // values that a node takes, or the graph gives
 };
 
 GraphNodes::Frame GraphNodes::Open(const Graph& graph, std::string prefix) const {
+  std::vector<bool> used(graph.values.size());
+  for (Index value : graph.outputs) used[value] = true;
+  for (const Node& node : graph.nodes) {
+    for (const Argument& argument : node.inputs) {
+      for (Index value : argument.values) used[value] = true;
+    }
+  }
   return {graph,
           std::move(prefix),
           std::vector<std::string>(graph.values.size()),
           std::vector<std::string>(graph.values.size()),
           0,
-          ChannelsOf(graph)};
+          ChannelsOf(graph),
+          std::move(used)};
 }
 
 void GraphNodes::Add(const Graph& graph) {
@@ -175,18 +184,20 @@ std::string GraphNodes::NodeName(const Node& node, const Frame& frame) {
   return nodes_.Claim(part.empty() ? name : fmt::format("{}.{}", ValidUtf8(part), name));
 }
 
-// ONNX's operator for a node, if there is one and all that it takes is there. A layer without weights that nothing is
-// known to feed is nothing but a name, and stays one.
+// ONNX's operator for a node, if there is one. A layer without weights that is joined to nothing is but a name, and
+// stays one.
 std::optional<LayerOperator> GraphNodes::OperatorFor(const Node& node, const Frame& frame) const {
-  std::optional<LayerOperator> made = node.op.starts_with('~')
-                                          ? JoinOf(frame.graph, node, frame.channels, newest_)
-                                          : OperatorOf(initializers_, model_, frame.graph, node, newest_);
+  if (node.op.starts_with('~')) return JoinOf(model_, frame.graph, node, frame.channels, newest_);
+  std::optional<LayerOperator> made = OperatorOf(initializers_, model_, frame.graph, node, newest_);
   if (!made || made->weight != nullptr) return made;
-  for (const OperatorInput& input : made->inputs) {
-    if (input.kind != OperatorInput::Kind::kData) continue;
-    if (input.value == kNone || frame.names[input.value].empty()) return std::nullopt;
-  }
-  return made;
+  auto joined = [&](const std::vector<Argument>& arguments, const auto& is) {
+    return std::any_of(arguments.begin(), arguments.end(), [&](const Argument& argument) {
+      return std::any_of(argument.values.begin(), argument.values.end(), is);
+    });
+  };
+  const bool given = joined(node.inputs, [&](Index value) { return !frame.names[value].empty(); });
+  const bool taken = joined(node.outputs, [&](Index value) { return frame.used[value]; });
+  return given || taken ? std::move(made) : std::nullopt;
 }
 
 // A value of which only is known that this node takes it: an input of the graph.
@@ -196,6 +207,7 @@ std::string GraphNodes::InputOfOwn(const NodeProto& proto) {
   ValueInfoProto& info = *frame_.add_input();
   info.set_name(name);
   info.set_doc_string(kNotRecorded);
+  DescribeUnknown(info);
   return name;
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "converters/onnx/layer.h"
@@ -17,8 +19,8 @@ std::vector<Channels> ChannelsOf(const Graph& graph);
 
 // nullopt: it stays in domain `pthview`, as ONNX has no such operator or opset `opset` has it not. `channels` is what
 // ChannelsOf gave.
-std::optional<LayerOperator> JoinOf(const Graph& graph, const Node& node, const std::vector<Channels>& channels,
-                                    int opset);
+std::optional<LayerOperator> JoinOf(const Model& model, const Graph& graph, const Node& node,
+                                    const std::vector<Channels>& channels, int opset);
 
 // "Add" for "~add": how an operation is called that stays in domain `pthview`.
 std::string OperationName(std::string_view operation);

@@ -143,7 +143,8 @@ void RecordedGraph::FillInputs(const Node& node, Scope& scope, NodeProto& proto)
       } else {
         for (const Initializer& weight : initializers_.Of(tensor)) proto.add_input(weight.name);
       }
-      names.resize(static_cast<size_t>(proto.input_size()), ValidUtf8(argument.name));
+      std::string name = argument.name.empty() ? fmt::format("argument{}", names.size()) : ValidUtf8(argument.name);
+      names.resize(static_cast<size_t>(proto.input_size()), name);
     }
   }
   SetInputNames(names, proto);
