@@ -7,7 +7,7 @@
 # Targets:    pthview_fmt nlohmann_json::nlohmann_json CLI11::CLI11 tl::expected Threads::Threads
 #             pthview_zlib pthview_lzma pthview_bzip2 pthview_zstd pthview_crypto pthview_protobuf_lite pthview_httplib
 #             pthview_highway pthview_eigen pthview_sqlite
-#             pthview_graphviz
+#             pthview_graphviz pthview_cairo pthview_chafa
 #             pthview_libtorch, where it is found (libtorch.cmake)
 #             with BUILD_TESTING also GTest::gtest GTest::gtest_main GTest::gmock benchmark::benchmark
 # Functions:  pthview_add_proto_library (protobuf.cmake)
@@ -48,6 +48,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/protobuf.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/httplib.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/graphviz.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/libtorch.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/cairo.cmake")
 
 if(BUILD_TESTING)
   pthview_find_package(GTest libgmock-dev)

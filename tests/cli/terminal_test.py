@@ -112,6 +112,73 @@ class Terminal(unittest.TestCase):
         self.assertNotIn("\x1b", self.on_terminal(["list", "--color", "never", "sample.pth"])[0])
         self.assertIn("\x1b[1m", self.on_terminal(["list", "sample.pth"], NO_COLOR="")[0], "empty is unset")
 
+    def cells_of(self, text):
+        """What half blocks with colours of 24 bits show: rows of (upper, lower) colours."""
+        rows = []
+        for line in text.splitlines():
+            front, back, inverse, row = None, None, False, []
+            for code, letter in re.findall("\x1b\\[([0-9;]*)m|([▀▄█ ])", line):
+                words = code.split(";") if not letter else []
+                while words:
+                    if words[0] in ("38", "48"):
+                        color = tuple(int(word) for word in words[2:5])
+                        front, back = (color, back) if words[0] == "38" else (front, color)
+                        words = words[5:]
+                        continue
+                    if words.pop(0) == "7":
+                        inverse = True
+                    else:
+                        front, back, inverse = None, None, False
+                if letter:
+                    upper, lower = (back, front) if inverse else (front, back)
+                    row.append({"▀": (upper, lower), "▄": (lower, upper), "█": (upper, upper), " ": (lower, lower)}[letter])
+            rows.append(row)
+        return rows
+
+    def test_pictures_in_letters_have_the_colours_of_the_values(self):
+        text, code = self.on_terminal(["plot", "sample.pth", "fc.weight"], TERM="xterm-256color", COLORTERM="truecolor")
+        self.assertEqual(code, 0, text)
+        self.assertIn("fc.weight", text)
+        self.assertRegex(text, r"each cell is the mean of|across")
+        rows = [row for row in self.cells_of(text) if len(row) >= 40]
+        self.assertGreater(len(rows), 2, text)
+        colours = {colour for row in rows for pair in row for colour in pair}
+        self.assertNotIn(None, colours)
+        self.assertGreater(len(colours), 20)
+        self.assertTrue(any(r > b + 40 for r, _, b in colours) and any(b > r + 40 for r, _, b in colours), "both signs")
+        for line in ESCAPES.sub("", text).splitlines():
+            self.assertLessEqual(width_of(line), 80, line)
+
+    def test_pictures_of_the_terminals_own(self):
+        for way, begins in (("sixel", "\x1bP"), ("kitty", "\x1b_G"), ("iterm", "\x1b]1337;File=")):
+            with self.subTest(way):
+                text, code = self.on_terminal(["plot", "--terminal", way, "sample.pth", "fc.weight"])
+                self.assertEqual(code, 0, text)
+                self.assertIn(begins, text)
+        for known, begins in (({"TERM": "xterm-kitty"}, "\x1b_G"), ({"TERM": "mlterm"}, "\x1bP"),
+                              ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, "\x1b]1337;File=")):
+            with self.subTest(known):
+                self.assertIn(begins, self.on_terminal(["plot", "sample.pth", "fc.weight"], **known)[0])
+
+    def test_pictures_without_colours(self):
+        for settings in ({"NO_COLOR": "1"}, {"TERM": "dumb"}, {"NO_COLOR": "1", "TERM": "xterm-kitty"}):
+            for name in ("fc.weight", "bn1.running_var", "conv1.weight"):
+                with self.subTest(settings=settings, name=name):
+                    text, code = self.on_terminal(["plot", "sample.pth", name], **settings)
+                    self.assertEqual(code, 0, text)
+                    self.assertNotIn("\x1b", text)
+                    self.assertGreater(len(text.splitlines()), 6)
+                    if settings.get("TERM") == "dumb":
+                        self.assertTrue(text.isascii(), text)
+
+    def test_pictures_on_tiny_terminals(self):
+        for columns in (1, 7, 24):
+            for arguments in (["plot", "sample.pth", "fc.weight"], ["plot", "sample.pth", "conv1.weight"],
+                              ["plot", "--terminal", "sixel", "sample.pth", "bn1.weight"],
+                              ["trace", "--plot", "bn1.weight", "sample.pth"]):
+                text, code = self.on_terminal(arguments, columns)
+                self.assertEqual(code, 0, text)
+
     def test_the_pager_gets_everything_and_the_notes(self):
         text, code = self.on_terminal(["list", "sample.pth"], PTHVIEW_PAGER="sed s/^/paged:/")
         lines = ESCAPES.sub("", text).splitlines()

@@ -7,8 +7,6 @@
 
 #include <fmt/format.h>
 
-#include "lib/analysis/names/name_lookup.h"
-#include "lib/analysis/names/suggest.h"
 #include "lib/analysis/statistics/figures.h"
 #include "lib/analysis/statistics/statistics.h"
 #include "lib/analysis/structure/structure.h"
@@ -18,6 +16,7 @@
 #include "tools/cli/console.h"
 #include "tools/cli/histogram_text.h"
 #include "tools/cli/json_rows.h"
+#include "tools/cli/named_tensors.h"
 #include "tools/cli/selection.h"
 #include "tools/cli/stats_rows.h"
 #include "tools/cli/tensor_table.h"
@@ -30,29 +29,10 @@ namespace {
 // The tensors that the verb is about: of the options' selection those that NAME... mean.
 Result<Selection> Chosen(const Model& model, const Arguments& arguments) {
   if (arguments.files.size() < 2) return SelectTensors(model, arguments);
-  PTHVIEW_ASSIGN(Narrowing narrowing, Narrowing::Of(model, arguments));
+  PTHVIEW_ASSIGN(NamedTensors named, FindNamedTensors(model, arguments));
   Selection selection;
-  std::vector<bool> taken(model.tensors.size());
-  for (size_t i = 1; i < arguments.files.size(); ++i) {
-    Lookup lookup = FindByName(model, arguments.files[i],
-                               {.tensors = [&](const Tensor& tensor) { return narrowing.Has(tensor); },
-                                .plain = [](const PlainValue&) { return false; }});
-    if (lookup.tensors.empty()) {
-      std::string hint;
-      for (const std::string& near : SuggestNames(model, arguments.files[i])) {
-        hint += fmt::format("{}'{}'", hint.empty() ? "did you mean " : " or ", near);
-      }
-      return Error{.code = ErrorCode::kNotFound,
-                   .message = fmt::format("no tensor in it is called '{}'", arguments.files[i]),
-                   .hint = hint};
-    }
-    if (!lookup.explanation.empty()) selection.notes.push_back(lookup.explanation);
-    for (Index t : lookup.tensors) {
-      if (!taken[t]) selection.tensors.push_back(t);
-      taken[t] = true;
-    }
-  }
-  std::ranges::sort(selection.tensors);
+  selection.tensors = std::move(named.tensors);
+  selection.notes = std::move(named.notes);
   std::map<std::string_view, int> names;
   for (Index t : selection.tensors) ++names[model.tensors[t].name];
   for (Index t : selection.tensors) selection.use_path.push_back(names[model.tensors[t].name] > 1);

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "converters/common/output_paths.h"
 #include "lib/analysis/compare/trace.h"
 #include "lib/analysis/names/name_lookup.h"
 #include "lib/analysis/statistics/figures.h"
@@ -15,9 +16,11 @@
 #include "lib/base/json.h"
 #include "lib/formats/format.h"
 #include "tools/cli/console.h"
+#include "tools/cli/picture_output.h"
 #include "tools/cli/selection.h"
 #include "tools/cli/sparkline.h"
 #include "tools/cli/text_table.h"
+#include "tools/cli/trace_picture.h"
 #include "tools/cli/verbs.h"
 
 namespace pthview {
@@ -130,10 +133,34 @@ void PrintJson(Output& out, const std::vector<Model>& models, const std::vector<
   out << "\n";
 }
 
+// --plot and what goes with it. kUsage for one without the other, and for a file that would be replaced.
+Status PlanPicture(const Arguments& arguments, PictureTarget* target) {
+  if (!arguments.Flag("plot")) {
+    for (std::string_view option : {"output", "to", "theme", "terminal"}) {
+      if (arguments.Flag(option)) {
+        return Error{.code = ErrorCode::kUsage, .message = fmt::format("--{} goes with --plot", option)};
+      }
+    }
+    return Ok();
+  }
+  if (arguments.Flag("json")) {
+    return Error{.code = ErrorCode::kUsage, .message = "--plot draws, and --json writes numbers: one of the two"};
+  }
+  PTHVIEW_ASSIGN(*target, ChoosePictureTarget(arguments));
+  return Ok();
+}
+
 }  // namespace
 
 int RunTrace(const Arguments& arguments) {
   const std::string& name = arguments.files[0];
+  const bool drawn = arguments.Flag("plot");
+  PictureTarget target;
+  // Before anything is read.
+  if (auto plan = PlanPicture(arguments, &target); !plan) {
+    PrintError(plan.error());
+    return kExitError;
+  }
   std::vector<Model> models;
   std::vector<std::vector<Index>> chosen;
   std::set<std::string> explanations;
@@ -167,6 +194,13 @@ int RunTrace(const Arguments& arguments) {
     return kExitError;
   }
   for (const std::string& explanation : explanations) PrintNote(arguments, explanation);
+  for (const Model& model : models) {
+    if (!drawn || target.place != PictureTarget::Place::kFile) break;
+    if (Status free = RefuseInput(model, target.output); !free) {
+      PrintError(free.error());
+      return kExitError;
+    }
+  }
   std::vector<const Model*> pointers;
   for (const Model& model : models) pointers.push_back(&model);
   CheckpointOrder order = OrderCheckpoints(pointers);
@@ -176,7 +210,14 @@ int RunTrace(const Arguments& arguments) {
     return kExitError;
   }
   Output out;
-  if (arguments.Flag("json")) {
+  if (drawn) {
+    std::vector<pictures::Panel> panels;
+    for (const Trace& trace : *traces) panels.push_back(TracePanel(trace, order));
+    if (Status written = WritePictures(target, arguments, panels); !written) {
+      PrintError(written.error());
+      return kExitError;
+    }
+  } else if (arguments.Flag("json")) {
     PrintJson(out, models, *traces, order);
   } else {
     PrintText(out, Style(UseColor(arguments)), models, *traces, order);

@@ -66,6 +66,14 @@ constexpr Option kOptions[] = {
      "onnx: where the weights go (default: inline; external over 2 GB)"},
     {"data", 0, kValue, "none|base64|file", "json: whether the values are written too, and where (default: none)"},
     {"graph", 0, kValue, "auto|recorded|inferred", "which graph to write (default: auto)"},
+    {"kind", 0, kValue, "histogram|heatmap|filters|attention|norms|lines", "the kind of picture (default: what suits)"},
+    {"heads", 0, kValue, "N", "heads of an attention (default: what the file records, else an assumption)"},
+    {"colors", 0, kValue, "blue-red|purple-orange|sea|gray",
+     "colours of values (default: blue-red, sea without signs)"},
+    {"theme", 0, kValue, "light|dark", "paper and ink (default: light)"},
+    {"terminal", 0, kValue, "auto|symbols|sixel|kitty|iterm",
+     "how pictures are shown in the terminal (default: the best that it is known to show)"},
+    {"plot", 0, kFlag, "", "as a picture: into the file of -o, or in the terminal"},
     {"port", 0, kValue, "N", "the port to listen on (default: a free one)"},
     {"no-open", 0, kFlag, "", "do not open a browser"},
     {"watch", 0, kFlag, "", "load the file again when it changes"},
@@ -86,9 +94,12 @@ constexpr std::string_view kStatsOptions[] = {"json",      "csv",         "all",
 constexpr std::string_view kDiffOptions[] = {"json", "part",     "include",      "exclude", "map",
                                              "rtol", "atol",     "architecture", "full",    "textconv",
                                              "hash", "no-pager", PTHVIEW_COMMON};
-constexpr std::string_view kTraceOptions[] = {"json", "part", "include", "exclude", "no-pager", PTHVIEW_COMMON};
+constexpr std::string_view kTraceOptions[] = {"json",  "part",  "include",  "exclude", "plot",     "output",      "to",
+                                              "force", "theme", "terminal", "width",   "no-pager", PTHVIEW_COMMON};
 constexpr std::string_view kLineageOptions[] = {"json", "dot", "no-pager", PTHVIEW_COMMON};
 constexpr std::string_view kQueryOptions[] = {"json", "csv", "markdown", "max-time", PTHVIEW_FITTED};
+constexpr std::string_view kPlotOptions[] = {"output",   "to",   "force",   "kind",    "heads", "colors",      "theme",
+                                             "terminal", "part", "include", "exclude", "width", PTHVIEW_COMMON};
 constexpr std::string_view kGraphOptions[] = {"output", "to",   "force", "method",      "simplify",
                                               "depth",  "part", "json",  PTHVIEW_COMMON};
 constexpr std::string_view kScanOptions[] = {"json", "sarif", "strict", PTHVIEW_FITTED};
@@ -145,6 +156,7 @@ constexpr std::string_view kDiffExamples[] = {
 constexpr std::string_view kTraceExamples[] = {
     "pthview trace layer4.1.conv2.weight runs/epoch*.pth",
     "pthview trace --json 'layer*.weight' runs/*.pth",
+    "pthview trace --plot 'layer4.*.weight' runs/*.pth -o trace.svg  # mean, norm, update ratio, cosine",
 };
 constexpr std::string_view kLineageExamples[] = {
     "pthview lineage *.safetensors runs/*.pth",
@@ -155,6 +167,13 @@ constexpr std::string_view kQueryExamples[] = {
     "pthview query runs/*.pth \"SELECT file, number FROM 'values' WHERE path = 'epoch'\"",
     "pthview query model.pth \"SELECT name, std FROM statistics WHERE name GLOB '*.weight' AND zeros > 0\"",
     "pthview query model.pth \"SELECT * FROM columns\"  # what there is to ask for",
+};
+constexpr std::string_view kPlotExamples[] = {
+    "pthview plot model.pth conv1.weight  # in the terminal",
+    "pthview plot model.pth conv1.weight fc.weight -o weights.png",
+    "pthview plot --kind histogram model.pth 'layer1.*.weight' -o histograms.svg",
+    "pthview plot --heads 12 bert.pth '*.query.weight' -o heads/  # a file each",
+    "pthview plot model.pth fc.weight -o - | display",
 };
 constexpr std::string_view kGraphExamples[] = {
     "pthview graph model.pt2 | less",
@@ -239,6 +258,14 @@ constexpr Verb kVerbs[] = {
      "is\n"
      "SQLite's; it can only read. What the columns are, and ten questions worked out: tools/cli/query.md.",
      kQueryExamples, kQueryOptions, 2, SIZE_MAX, RunQuery},
+    {"plot", "FILE NAME...", "tensors as pictures: filters, heatmaps, attention heads, norms, lines, histograms",
+     "NAME is looked up as `show` does. Without -o the picture is shown in the terminal. Filters of convolutions "
+     "become\n"
+     "tiles, projections of attentions a part a head, embeddings the norms of their rows, other matrices a heatmap, "
+     "vectors\n"
+     "lines. What is averaged, sampled, cut off or assumed is said below each picture. A block that holds a NaN or an\n"
+     "infinity has a colour of its own.",
+     kPlotExamples, kPlotOptions, 2, SIZE_MAX, RunPlot},
     {"graph", "FILE", "the graph that the file records, as text, JSON or a picture",
      "Where the file records none, the graph that is inferred from classes, names and shapes. With -o it is drawn by\n"
      "Graphviz; --depth says how many levels of modules are unfolded (default: as many as are readable).",

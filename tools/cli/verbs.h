@@ -20,6 +20,7 @@ int RunDiff(const Arguments& arguments);
 int RunTrace(const Arguments& arguments);
 int RunLineage(const Arguments& arguments);
 int RunQuery(const Arguments& arguments);
+int RunPlot(const Arguments& arguments);
 int RunGraph(const Arguments& arguments);
 int RunScan(const Arguments& arguments);
 int RunConvert(const Arguments& arguments);

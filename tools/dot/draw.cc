@@ -1,110 +1,24 @@
 #include "tools/dot/draw.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <chrono>
-#include <csignal>
-#include <cstring>
-#include <vector>
-
 #include <fmt/format.h>
-#include <spawn.h>
 
-#include "lib/base/progress.h"
-#include "tools/install_paths.h"
-
-extern char** environ;
+#include "tools/run_helper.h"
 
 namespace pthview::dot {
-namespace {
-
-constexpr size_t kMostPicture = size_t{512} << 20;
-constexpr int kTickMs = 200;
-
-Error System(std::string_view what) {
-  return Error{.code = ErrorCode::kIo, .message = fmt::format("{}: {}", what, std::strerror(errno))};
-}
-
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-};
-
-// Reads until the other end is closed. False when it took too long, or was interrupted.
-bool ReadAll(int fd, std::chrono::steady_clock::time_point end, std::string& out) {
-  std::vector<char> piece(size_t{1} << 16);
-  while (std::chrono::steady_clock::now() < end && !Progress::Interrupted() && out.size() < kMostPicture) {
-    pollfd waiting{fd, POLLIN, 0};
-    if (poll(&waiting, 1, kTickMs) <= 0) continue;
-    ssize_t got = read(fd, piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return got == 0;
-    out.append(piece.data(), static_cast<size_t>(got));
-  }
-  return false;
-}
-
-}  // namespace
 
 Result<std::string> Draw(const std::string& graph, const std::string& format, int seconds) {
-  const std::string program = FindHelper("pthview-dot");
-  if (program.empty()) {
-    return Error{.code = ErrorCode::kNotFound,
-                 .message = "pthview-dot is not beside this program",
-                 .hint = "install pthview again; `-o graph.dot` writes what Graphviz's own `dot` reads"};
+  auto answer = RunHelper("pthview-dot", {format}, graph, seconds);
+  if (!answer) {
+    Error error = std::move(answer).error();
+    if (error.code == ErrorCode::kNotFound) error.hint += "; `-o graph.dot` writes what Graphviz's own `dot` reads";
+    return error;
   }
-  // In memory, so that neither side waits for the other.
-  const Descriptor text{memfd_create("graph", MFD_CLOEXEC)};
-  if (text.fd < 0) return System("no memory for the graph");
-  for (size_t done = 0; done < graph.size();) {
-    ssize_t wrote = write(text.fd, graph.data() + done, graph.size() - done);
-    if (wrote < 0) return System("no memory for the graph");
-    done += static_cast<size_t>(wrote);
-  }
-  lseek(text.fd, 0, SEEK_SET);
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return System("no pipe");
-  const Descriptor from{ends[0]};
-  Descriptor to{ends[1]};
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, text.fd, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, to.fd, STDOUT_FILENO);
-  // What Graphviz complains about is of no use to anybody: warnings about sizes of labels.
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  std::string name = program;
-  std::string wanted = format;
-  char* const words[] = {name.data(), wanted.data(), nullptr};
-  pid_t child = 0;
-  int failed = posix_spawn(&child, program.c_str(), &actions, nullptr, words, environ);
-  posix_spawn_file_actions_destroy(&actions);
-  close(to.fd);
-  to.fd = -1;
-  if (failed != 0) {
-    errno = failed;
-    return System("pthview-dot does not start");
-  }
-  std::string picture;
-  bool whole = ReadAll(from.fd, std::chrono::steady_clock::now() + std::chrono::seconds(seconds), picture);
-  if (!whole) kill(child, SIGKILL);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (Progress::Interrupted()) return Error{.code = ErrorCode::kInterrupted, .message = "interrupted"};
-  if (!whole || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    return Error{.code = ErrorCode::kLimit,
-                 .message = whole ? "Graphviz could not lay the graph out"
-                                  : fmt::format("Graphviz did not lay the graph out within {} seconds", seconds),
-                 .hint = "`--depth 1` folds the modules; `--simplify` hides what only prepares others"};
-  }
-  return picture;
+  if (answer->succeeded) return std::move(answer->output);
+  return Error{.code = ErrorCode::kLimit,
+               .message = answer->finished
+                              ? "Graphviz could not lay the graph out"
+                              : fmt::format("Graphviz did not lay the graph out within {} seconds", seconds),
+               .hint = "`--depth 1` folds the modules; `--simplify` hides what only prepares others"};
 }
 
 }  // namespace pthview::dot

@@ -39,8 +39,8 @@ Result<std::vector<double>> ReadAll(const Model& model, const Tensor& tensor) {
 class Reducer {
  public:
   Reducer(const Model& model, const Tensor& tensor, const GridRegion& region, const GridOptions& options)
-      : model_(model), tensor_(tensor), budget_(std::max<int64_t>(options.budget, 1)) {
-    int64_t all_rows = tensor.shape.size() < 2 ? 1 : tensor.shape[0];
+      : model_(model), tensor_(tensor), budget_(std::max<int64_t>(options.budget, 1)), flat_(options.flat) {
+    int64_t all_rows = tensor.shape.size() < 2 || options.flat ? 1 : tensor.shape[0];
     all_columns_ = all_rows == 0 ? 0 : tensor.numel / all_rows;
     first_row_ = std::clamp<int64_t>(region.row, 0, all_rows);
     first_column_ = std::clamp<int64_t>(region.column, 0, all_columns_);
@@ -60,8 +60,8 @@ class Reducer {
       scales_ = {{q.scale}, {static_cast<double>(q.zero_point)}};
       return Ok();
     }
-    const bool by_row = q.axis == 0 && tensor_.shape.size() > 1 && q.scales != kNone && q.zero_points != kNone &&
-                        model_.components[q.scales].numel == tensor_.shape[0] &&
+    const bool by_row = q.axis == 0 && !flat_ && tensor_.shape.size() > 1 && q.scales != kNone &&
+                        q.zero_points != kNone && model_.components[q.scales].numel == tensor_.shape[0] &&
                         model_.components[q.zero_points].numel == tensor_.shape[0] && tensor_.shape[0] <= kMostScales;
     grid_.codes = !by_row;
     if (!by_row) return Ok();
@@ -157,6 +157,7 @@ class Reducer {
   const Model& model_;
   const Tensor& tensor_;
   int64_t budget_;
+  bool flat_;
   int64_t all_columns_ = 0;  // of the whole matrix
   int64_t first_row_ = 0;    // of the region in it
   int64_t first_column_ = 0;

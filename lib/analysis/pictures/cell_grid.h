@@ -46,6 +46,7 @@ struct GridOptions {
   // bounded whatever the shape says.
   int64_t budget = int64_t{1} << 24;
   bool dequantize = true;  // quantized values; else their integer codes
+  bool flat = false;       // one row of all elements, whatever the shape
 };
 
 struct CellGrid {

@@ -37,8 +37,9 @@ struct ColorMap {
   std::vector<Color> Table(size_t count = 256) const;
 };
 
-// blue-red (the first: what is taken unless another is asked for), purple-orange, viridis-like green ("sea"), gray. All
-// are told apart by people who confuse red and green, and on paper by lightness: a diverging one is lightest at zero.
+// blue-red (the first: what is taken unless another is asked for), purple-orange, dark blue to pale green ("sea"),
+// gray. All are told apart by people who confuse red and green, and on paper by lightness: a diverging one is lightest
+// at zero.
 std::span<const ColorMap> ColorMaps();
 // nullptr when there is none of that name.
 const ColorMap* ColorMapByName(std::string_view name);

@@ -107,6 +107,14 @@ TileLayout ArrangeTiles(int64_t count, double tile_width, double tile_height, do
   return best;
 }
 
+Raster Enlarged(const Raster& raster, int64_t times) {
+  Raster large(raster.width * times, raster.height * times, {});
+  for (int64_t y = 0; y < large.height; ++y) {
+    for (int64_t x = 0; x < large.width; ++x) large.At(x, y) = raster.At(x / times, y / times);
+  }
+  return large;
+}
+
 Raster JoinTiles(std::span<const Raster> tiles, int64_t columns, int64_t gap, Color between) {
   if (tiles.empty() || columns <= 0) return {};
   const auto count = static_cast<int64_t>(tiles.size());

@@ -41,6 +41,9 @@ struct TileLayout {
 };
 TileLayout ArrangeTiles(int64_t count, double tile_width, double tile_height, double aspect);
 
+// Each pixel as a square of `times` x `times`.
+Raster Enlarged(const Raster& raster, int64_t times);
+
 // The tiles, row by row, `gap` pixels between and around them. All of one size, or cut off to the first's.
 Raster JoinTiles(std::span<const Raster> tiles, int64_t columns, int64_t gap, Color between);
 

@@ -9,13 +9,14 @@ namespace pthview::pictures {
 namespace {
 
 // Digits behind the point that tell multiples of `step` apart; beyond these ends numbers are written with an exponent.
-constexpr double kLargest = 1e6;
+constexpr double kLargest = 1e12;
 constexpr double kSmallest = 1e-4;
 
 std::string TickText(double value, double step) {
   if (value == 0) return "0";
   const double size = std::fabs(value);
   const int step_power = static_cast<int>(std::floor(std::log10(step) + 1e-9));
+  if (step >= 1 && size < kLargest) return NumberText(value);
   if (size >= kLargest || step < kSmallest) {
     const int power = static_cast<int>(std::floor(std::log10(size) + 1e-9));
     return fmt::format("{:.{}e}", value, std::clamp(power - step_power, 0, 12));
@@ -63,7 +64,7 @@ std::vector<Tick> LogTicksBetween(double low, double high, int most) {
 }
 
 std::string NumberText(double value) {
-  if (std::fabs(value) < 1000 || std::fabs(value) >= 1e7 || value != std::floor(value)) {
+  if (std::fabs(value) < 1000 || std::fabs(value) >= kLargest || value != std::floor(value)) {
     return fmt::format("{:.4g}", value);
   }
   const std::string digits = fmt::format("{:.0f}", std::fabs(value));
