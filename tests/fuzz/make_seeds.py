@@ -188,6 +188,10 @@ def seeds():
     }
     out["fuzz_pytorch1"] = {"file": pytorch1()[8:]}
     out["fuzz_pt2"] = {"program": pt2["models/model.json"], "weights": pt2["data/weights/model_weights_config.json"]}
+    # STOREN, LOADC, JF, LOAD, OP, JMP, LOAD, STORE, then a loop: op, n, x of each.
+    code = ((4, 2, 1), (8, 0, 1), (9, 0, 4), (2, 0, 2), (0, 0, 1), (10, 0, 2), (2, 0, 2), (5, 0, 3), (8, 0, 0), (8, 0, 0),
+            (8, 0, 1), (3, 0, 3), (11, 3, 7), (4, 2, 4), (8, 0, 1), (3, 0, 5), (3, 0, 4), (0, 0, 0), (10, 0, -6), (12, 0, 0))
+    out["fuzz_bytecode"] = {"function": b"".join(struct.pack("<BxHi", *row) for row in code)}
     out["fuzz_fx"] = {"module": FX_SOURCE.encode()}
     out["fuzz_torchscript"] = {
         "source":

@@ -20,6 +20,8 @@
 #include "lib/formats/common/tensor_kind.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
+#include "lib/formats/script/bytecode_graph.h"
+#include "lib/formats/script/mobile_bytecode.h"
 #include "lib/formats/script/mobile_schema.h"
 #include "lib/formats/script/mobile_tensors.h"
 #include "lib/formats/script/mobile_text.h"
@@ -89,6 +91,7 @@ class MobileFile {
     }
     TellBuffers();
     ReadOperators();
+    ReadFunctions();
     ReadExtraFiles();
     return Ok();
   }
@@ -309,6 +312,24 @@ class MobileFile {
         AddOperatorRow(builder_, seen.size() - 1, name, 0);
       }
     }
+  }
+
+  // An instruction takes 8 bytes in the file, and a node of a graph some 500.
+  void ReadFunctions() {
+    constexpr uint64_t kTimes = 64;
+    builder_.AllowText(std::min<uint64_t>(buffer_.size(), uint64_t{values_.size()} << 10) * kTimes);
+    std::vector<bytecode::Function> functions;
+    std::unordered_set<uint64_t> seen;  // many values may be one table
+    for (uint32_t i = 0; i < values_.size(); ++i) {
+      ValueType type;
+      FlatTable value = ValueAt(i, &type);
+      if (type != ValueType::kFunction || !seen.insert(value.Struct(slot::kValue)).second) continue;
+      auto function = ReadMobileFunction(buffer_, value.Table(slot::kValue), values_, builder_);
+      if (!function) break;
+      functions.push_back(std::move(*function));
+    }
+    const auto slots = MobileSlots(values_, types_, root_.Scalar<uint32_t>(slot::kStateObject));
+    AddBytecodeGraphs(functions, *slots, 0, builder_);
   }
 
   void ReadExtraFiles() {

@@ -18,7 +18,9 @@ constexpr int kScheme = 0, kScale = 1, kZeroPoint = 2, kScales = 3, kZeroPoints 
 constexpr int kTypeIndex = 0, kState = 1, kAttributes = 2;
 constexpr int kTypeName = 0, kAttributeNames = 2;
 constexpr int kItems = 0, kKeys = 0, kDictValues = 1;
-constexpr int kOperators = 2, kOperatorName = 0, kOverload = 1;
+constexpr int kFunctionName = 0, kInstructions = 1, kOperators = 2, kConstants = 3, kFunctionTypes = 4, kSchema = 6;
+constexpr int kOperatorName = 0, kOverload = 1, kArgumentCount = 2;
+constexpr int kArguments = 0, kArgumentName = 0, kArgumentType = 1;
 }  // namespace slot
 
 enum class ValueType : uint8_t {

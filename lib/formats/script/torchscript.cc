@@ -9,20 +9,20 @@
 //
 // Nothing of code/ or of the bytecode is run. Source: torch/csrc/jit/serialization/export_module.cpp, import.cpp.
 #include <algorithm>
-#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
-#include "lib/base/allowance.h"
 #include "lib/base/escape.h"
 #include "lib/base/text_hash.h"
 #include "lib/container/zip_names.h"
 #include "lib/formats/common/record_rows.h"
 #include "lib/formats/format.h"
 #include "lib/formats/formats_list.h"
+#include "lib/formats/script/bytecode_graph.h"
+#include "lib/formats/script/bytecode_pickle.h"
 #include "lib/formats/script/script_modules.h"
 #include "lib/formats/torch/torch_file.h"
 #include "lib/formats/torch/torch_walk.h"
@@ -31,8 +31,9 @@ namespace pthview {
 namespace {
 
 using pickle::Kind;
-using pickle::Value;
 
+// Of the bytecode's pickle: an instruction takes some 10 bytes in it, and a node of a graph some 500.
+constexpr uint64_t kTimesBytecode = 64;
 // Pickles beside the module that are shown too; real archives have one or two.
 constexpr size_t kMaxFurther = 16;
 
@@ -51,8 +52,8 @@ class ScriptArchive {
 
   Status Read(std::optional<EarlyPickle> early) {
     if (zip_.FindInPrefix("data.pkl") != nullptr) {
-      PTHVIEW_ASSIGN(TorchPickle file, LoadZipPickle(builder_, storages_, "data.pkl", "data/", 0, std::move(early)));
-      WalkTorchPickle(file, MakeNestedReader(builder_), builder_, {.part_kind = PartKind::kModel});
+      PTHVIEW_ASSIGN(data_, LoadZipPickle(builder_, storages_, "data.pkl", "data/", 0, std::move(early)));
+      WalkTorchPickle(*data_, MakeNestedReader(builder_), builder_, {.part_kind = PartKind::kModel});
     } else {
       builder_.model().parts.push_back({.kind = PartKind::kModel});
     }
@@ -98,7 +99,7 @@ class ScriptArchive {
     }
   }
 
-  // The operators that the bytecode calls, each once. Lists may be named many times, and are looked into once.
+  // The operators that the bytecode calls, each once, and the graphs of its functions.
   void ReadBytecode() {
     if (zip_.FindInPrefix("bytecode.pkl") == nullptr) return;
     auto file = LoadZipPickle(builder_, storages_, "bytecode.pkl", "constants/", 0);
@@ -106,36 +107,18 @@ class ScriptArchive {
       builder_.Note(Severity::kError, "script-record", "bytecode.pkl", file.error().message);
       return;
     }
-    const pickle::Tree& tree = file->tree;
-    builder_.AllowText(tree.end * Allowance::kTimes);
-    std::unordered_set<std::string, TextHash> seen;
-    std::unordered_set<uint64_t> lists;  // their identities
-    auto once = [&](Value list) {
-      return lists.insert(pickle::Tree::Identity(list)).second ? tree.Sequence(list) : std::span<const Value>();
-    };
-    for (Value function : tree.Sequence(tree.root)) {
-      if (function.Is(Kind::kInt)) bytecode_version_ = function.integer;
-      auto pair = tree.Sequence(function);
-      if (pair.size() < 2) continue;
-      for (Value section : once(pair[1])) {
-        auto named = tree.Sequence(section);
-        if (named.size() != 2 || !named[0].IsText() || named[0].Text() != "operators") continue;
-        for (Value row : once(named[1])) {
-          auto fields = tree.Sequence(row);  // (name, overload [, number of arguments])
-          if (fields.size() < 2 || !fields[0].IsText() || !fields[1].IsText()) continue;
-          if (!builder_.TakeText(fields[0].length + fields[1].length)) return;
-          std::string name(fields[0].Text());
-          if (fields[1].length != 0) name.append(".").append(fields[1].Text());
-          if (!seen.insert(name).second) continue;
-          AddOperatorRow(builder_, seen.size() - 1, name, 0);
-        }
-      }
-    }
+    builder_.AllowText(file->tree.end * kTimesBytecode);
+    bytecode::Program program = bytecode::ReadPickled(file->tree, builder_);
+    bytecode_version_ = program.version;
+    for (size_t i = 0; i < program.operators.size(); ++i) AddOperatorRow(builder_, i, program.operators[i], 0);
+    const auto slots = bytecode::PickledSlots(data_ ? &data_->tree : nullptr);
+    AddBytecodeGraphs(program.functions, *slots, 0, builder_);
   }
 
   ModelBuilder& builder_;
   const ZipArchive& zip_;
   ZipStorages storages_;
+  std::optional<TorchPickle> data_;
   std::optional<int64_t> bytecode_version_;
 };
 
