@@ -1,5 +1,6 @@
 #include "tools/cli/json_rows.h"
 
+#include "lib/analysis/graphs/operators.h"
 #include "lib/base/distant_source.h"
 #include "lib/base/error.h"
 #include "lib/model/tensor_data.h"
@@ -111,9 +112,17 @@ void WriteFields(JsonWriter& json, const Model& model, const Tensor& tensor, std
 }  // namespace
 
 void WriteTensorRow(JsonWriter& json, const Model& model, const Tensor& tensor, std::string_view name,
-                    std::string_view sha256, std::span<const std::string> hashes) {
+                    std::string_view sha256, std::span<const std::string> hashes, std::span<const WeightUse> uses) {
   json.BeginObject();
   WriteFields(json, model, tensor, name, sha256, hashes);
+  if (!uses.empty()) json.Key("used_by").BeginArray();
+  for (const WeightUse& use : uses) {
+    const Graph& graph = model.graphs[use.graph];
+    const Node& node = graph.nodes[use.node];
+    json.BeginObject().Key("graph").String(graph.name).Key("node").String(node.name);
+    json.Key("operator").String(OperatorName(node)).Key("argument").String(node.inputs[use.argument].name).EndObject();
+  }
+  if (!uses.empty()) json.EndArray();
   json.EndObject();
 }
 

@@ -77,11 +77,13 @@ void WriteList(JsonWriter& json, Output& out, const Model& model, const Selectio
                std::span<const size_t> order, const TensorHashes& hashes) {
   json.Key("file").String(model.file);
   json.Key("format").String(model.format);
+  const WeightUses uses(model);
   json.Key("tensors").BeginArray();
   for (size_t i : order) {
     WriteTensorRow(json, model, model.tensors[selection.tensors[i]], selection.NameOf(model, i),
                    hashes.own.empty() ? "" : hashes.own[i],
-                   hashes.components.empty() ? std::span<const std::string>() : hashes.components[i]);
+                   hashes.components.empty() ? std::span<const std::string>() : hashes.components[i],
+                   uses.Of(selection.tensors[i]));
     out.MaybeFlush();
   }
   json.EndArray();

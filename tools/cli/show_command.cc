@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "converters/common/output_paths.h"
+#include "lib/analysis/graphs/uses.h"
 #include "lib/analysis/names/name_lookup.h"
 #include "lib/analysis/names/state_name.h"
 #include "lib/analysis/statistics/packed_weight.h"
@@ -31,6 +32,7 @@ namespace {
 
 constexpr size_t kPartsShown = 10;
 constexpr size_t kFactsShown = 40;
+constexpr size_t kUsesShown = 8;
 
 void Fact(Output& out, std::string_view label, std::string_view text) {
   out << fmt::format("  {:<13} {}\n", label, text);
@@ -48,6 +50,16 @@ std::string WhereText(const Model& model, const Tensor& tensor) {
   if (tensor.offset != 0)
     text += fmt::format("; the tensor begins at element {}", WithCommas(static_cast<uint64_t>(tensor.offset)));
   return text;
+}
+
+// Which nodes of recorded graphs take it.
+void PrintUses(Output& out, const Model& model, Index index) {
+  const WeightUses all(model);
+  const std::span<const WeightUse> uses = all.Of(index);
+  for (size_t i = 0; i < std::min(uses.size(), kUsesShown); ++i) {
+    Fact(out, "used by", EscapeForTerminal(UseText(model, uses[i])));
+  }
+  if (uses.size() > kUsesShown) Fact(out, "used by", fmt::format("{} more nodes", uses.size() - kUsesShown));
 }
 
 // `index` is kNone for a component.
@@ -87,6 +99,7 @@ void PrintFacts(Output& out, const Style& style, const Model& model, const Tenso
   if (tensor.tied != kNone && tensor.tied != index)
     Fact(out, "same as", EscapeForTerminal(model.tensors[tensor.tied].path));
   if (tensor.layout == Layout::kDense) Fact(out, "storage", WhereText(model, tensor));
+  if (index != kNone) PrintUses(out, model, index);
   for (const Component& component : model.ComponentsOf(tensor)) {
     const Tensor& inner = model.components[component.tensor];
     Fact(out, EscapeForTerminal(component.name), fmt::format("{} {}", DTypeName(inner.dtype), ShapeText(inner.shape)));

@@ -67,7 +67,8 @@ Status WriteTensor(JsonWriter& json, const Model& model, const Tensor& tensor, I
   if (alone) ViewTensor(model, tensor, kPartsInJson, &view);
   if (alone) PTHVIEW_TRY(CheckSlice(model, tensor, view, arguments.Value("slice")));
   json.BeginObject().Key("tensor");
-  WriteTensorRow(json, model, tensor, tensor.name, hash, inner);
+  WriteTensorRow(json, model, tensor, tensor.name, hash, inner,
+                 alone && index != kNone ? WeightUses(model).Of(index) : std::span<const WeightUse>());
   if (!alone) {
     json.Key("first_values").BeginArray(true);
     for (const std::string& value : FirstValues(model, tensor, 3)) json.String(value);

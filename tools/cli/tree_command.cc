@@ -15,8 +15,8 @@
 namespace pthview {
 namespace {
 
-void WriteTreeJson(JsonWriter& json, Output& out, const Model& model, const std::vector<uint64_t>& counts, Index root,
-                   size_t depth) {
+void WriteTreeJson(JsonWriter& json, Output& out, const Model& model, const std::vector<uint64_t>& counts,
+                   const std::vector<uint64_t>& operators, Index root, size_t depth) {
   json.BeginArray();
   std::vector<std::pair<Index, size_t>> pending{{root, 0}};
   while (!pending.empty()) {
@@ -28,6 +28,7 @@ void WriteTreeJson(JsonWriter& json, Output& out, const Model& model, const std:
     json.Key("class").String(module.class_name);
     json.Key("origin").String(OriginName(module.origin));
     json.Key("parameters").Uint(counts[index]);
+    if (!operators.empty()) json.Key("operators").Uint(operators[index]);
     json.Key("training");
     if (module.training) {
       json.Bool(*module.training);
@@ -105,10 +106,11 @@ int RunTree(const Arguments& arguments) {
   Output out;
   if (arguments.Flag("json")) {
     const std::vector<uint64_t> counts = ParametersBelow(*model);
+    const std::vector<uint64_t> operators = OperatorsBelow(*model);
     JsonWriter json(&out.buffer());
     json.BeginObject().Key("schema").String("pthview.tree/1").Key("file").String(model->file);
     json.Key("format").String(model->format).Key("roots").BeginArray();
-    for (Index root : *roots) WriteTreeJson(json, out, *model, counts, root, static_cast<size_t>(*depth));
+    for (Index root : *roots) WriteTreeJson(json, out, *model, counts, operators, root, static_cast<size_t>(*depth));
     json.EndArray().Key("findings");
     WriteFindings(json, model->findings);
     json.EndObject();

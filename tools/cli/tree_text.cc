@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/analysis/graphs/uses.h"
 #include "lib/analysis/structure/extra_repr.h"
 #include "lib/analysis/structure/module_tree.h"
 #include "lib/base/display_width.h"
@@ -92,7 +93,12 @@ std::vector<std::string> Lines(std::string_view text) {
 class TreePrinter::Tree {
  public:
   Tree(Output& out, const TreePrinter& all)
-      : out_(out), model_(all.model_), counts_(all.counts_), options_(all.options_), looks_(all.looks_) {}
+      : out_(out),
+        model_(all.model_),
+        counts_(all.counts_),
+        operators_(all.operators_),
+        options_(all.options_),
+        looks_(all.looks_) {}
 
   void Print(Index root) {
     Open(root, "", 1);
@@ -172,6 +178,9 @@ class TreePrinter::Tree {
       put(fmt::format("{}{}{}", WithCommas(counts_[index]), module.parent == kNone ? " parameters" : "",
                       times > 1 ? " each" : ""));
     }
+    if (options_.counts && !operators_.empty() && operators_[index] > 0) {
+      put(fmt::format("{} operator{}", WithCommas(operators_[index]), operators_[index] == 1 ? "" : "s"));
+    }
     if (options_.attributes && !ExtraRepr(model_, module)) {
       if (std::string listed = Listed(module.attributes); !listed.empty()) put(EscapeForTerminal(listed));
     }
@@ -210,13 +219,14 @@ class TreePrinter::Tree {
   Output& out_;
   const Model& model_;
   const std::vector<uint64_t>& counts_;
+  const std::vector<uint64_t>& operators_;
   const TreeOptions& options_;
   const std::vector<uint32_t>& looks_;
   std::vector<Level> stack_;
 };
 
 TreePrinter::TreePrinter(const Model& model, const TreeOptions& options)
-    : model_(model), options_(options), counts_(ParametersBelow(model)) {
+    : model_(model), options_(options), counts_(ParametersBelow(model)), operators_(OperatorsBelow(model)) {
   looks_.resize(model.modules.size());
   std::unordered_map<std::string, uint32_t, TextHash> numbers;
   for (size_t i = model.modules.size(); i-- > 0;) {  // children come after their parents
@@ -227,12 +237,23 @@ TreePrinter::TreePrinter(const Model& model, const TreeOptions& options)
                          looks_[child]);
     }
     for (const auto& [before, name] : module.absent) key += fmt::format("{}:{};", before, name);
-    if (options.counts) key += fmt::format("#{}", counts_[i]);
+    if (options.counts) key += fmt::format("#{}#{}", counts_[i], operators_.empty() ? 0 : operators_[i]);
     looks_[i] = numbers.try_emplace(std::move(key), static_cast<uint32_t>(numbers.size())).first->second;
   }
 }
 
 void TreePrinter::Print(Output& out, Index root) const { Tree(out, *this).Print(root); }
+
+std::vector<uint64_t> OperatorsBelow(const Model& model) {
+  std::vector<uint64_t> counts = OperatorsOfModules(model);
+  bool any = false;
+  for (size_t i = counts.size(); i-- > 0;) {  // children come after their parents
+    any = any || counts[i] > 0;
+    if (model.modules[i].parent != kNone) counts[model.modules[i].parent] += counts[i];
+  }
+  if (!any) counts.clear();
+  return counts;
+}
 
 std::vector<uint64_t> ParametersBelow(const Model& model) {
   std::vector<uint64_t> counts(model.modules.size(), 0);
