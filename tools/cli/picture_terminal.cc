@@ -125,6 +125,11 @@ bool NeedsDrawing(const Chart& chart, const PictureTarget& target) {
   return chart.kind != ChartKind::kText && (chart.kind != ChartKind::kCells || target.terminal.color);
 }
 
+std::string RangeText(double low, double high) {
+  const std::string text = pictures::NumberText(low);
+  return low == high ? text : text + " to " + pictures::NumberText(high);
+}
+
 // The text beside a chart: what its edges stand for.
 std::string EdgesText(const Chart& chart) {
   switch (chart.kind) {
@@ -151,9 +156,8 @@ std::string EdgesText(const Chart& chart) {
         }
       }
       if (low > high) return "nothing finite to draw";
-      return fmt::format("across: {} {} to {}; up: {}{} to {}", chart.x_label, pictures::NumberText(chart.x_low),
-                         pictures::NumberText(chart.x_high), chart.y_label.empty() ? "" : chart.y_label + " ",
-                         pictures::NumberText(low), pictures::NumberText(high));
+      return fmt::format("across: {} {}; up: {}{}", chart.x_label, RangeText(chart.x_low, chart.x_high),
+                         chart.y_label.empty() ? "" : chart.y_label + " ", RangeText(low, high));
     }
     case ChartKind::kText: return chart.text;
   }
