@@ -1,6 +1,10 @@
 """Models with random weights, by family: (name, makes a model, makes the arguments of its forward)."""
 import torch
 
+import flow_models_plain
+import flow_models_text
+import flow_models_vision
+
 nn = torch.nn
 
 
@@ -115,194 +119,60 @@ def transformers_families():
               lambda: ((torch.randn(2, 400),), {}))
 
 
-class DoubleConv(nn.Sequential):
-    def __init__(self, a, b):
-        super().__init__(nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU(),
-                         nn.Conv2d(b, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+def more_transformers():
+    """Those whose sizes are set by the usual names; not looked at while the patterns were written."""
+    import transformers as t
+    t.logging.set_verbosity_error()
+    names = """BigBird Longformer SqueezeBert MobileBert Nystromformer RemBert RoFormer Ernie FNet MegatronBert ConvBert Data2VecText XLMRoberta Esm Luke
+        Splinter XmodRoberta Nezha Ibert Yoso XGLM BioGpt GPTBigCode Cohere Granite Glm Nemotron Persimmon Olmo Qwen2Moe Olmoe Mamba Rwkv
+        CTRL OpenAIGPT XLNet Ernie4_5 SmolLM3 Helium Exaone4 Bitnet Arcee HunYuanDenseV1"""
+    for name in names.split():
+        config, model = getattr(t, name + "Config", None), getattr(t, name + "Model", None)
+        if config is None or model is None:
+            continue
 
-
-class Wrapped(nn.Module):
-    def __init__(self, a, b):
-        super().__init__()
-        self.double_conv = DoubleConv(a, b)
-
-    def forward(self, x):
-        return self.double_conv(x)
-
-
-class Down(nn.Module):
-    def __init__(self, a, b):
-        super().__init__()
-        self.maxpool_conv = nn.Sequential(nn.MaxPool2d(2), Wrapped(a, b))
-
-    def forward(self, x):
-        return self.maxpool_conv(x)
-
-
-class Up(nn.Module):
-    def __init__(self, a, b):
-        super().__init__()
-        self.up = nn.ConvTranspose2d(a, a // 2, 2, stride=2)
-        self.conv = Wrapped(a, b)
-
-    def forward(self, x, skip):
-        return self.conv(torch.cat([skip, self.up(x)], 1))
-
-
-class Out(nn.Module):
-    def __init__(self, a, b):
-        super().__init__()
-        self.conv = nn.Conv2d(a, b, 1)
-
-    def forward(self, x):
-        return self.conv(x)
-
-
-class UNet(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inc = Wrapped(3, 8)
-        self.down1, self.down2, self.down3, self.down4 = Down(8, 16), Down(16, 32), Down(32, 64), Down(64, 128)
-        self.up1, self.up2, self.up3, self.up4 = Up(128, 64), Up(64, 32), Up(32, 16), Up(16, 8)
-        self.outc = Out(8, 2)
-
-    def forward(self, x):
-        skips = [self.inc(x)]
-        for down in (self.down1, self.down2, self.down3, self.down4):
-            skips.append(down(skips[-1]))
-        x = skips.pop()
-        for up in (self.up1, self.up2, self.up3, self.up4):
-            x = up(x, skips.pop())
-        return self.outc(x)
-
-
-class NamedUNet(nn.Module):
-    """Levels by name, as encoder1 ... upconv4, decoder4."""
-
-    def __init__(self, f=8):
-        super().__init__()
-        widths = [3, f, 2 * f, 4 * f, 8 * f]
-        for i in range(1, 5):
-            setattr(self, f"encoder{i}", self.block(widths[i - 1], widths[i], f"enc{i}"))
-            setattr(self, f"pool{i}", nn.MaxPool2d(2))
-        self.bottleneck = self.block(8 * f, 16 * f, "bottleneck")
-        for i in range(4, 0, -1):
-            setattr(self, f"upconv{i}", nn.ConvTranspose2d(2 * widths[i], widths[i], 2, stride=2))
-            setattr(self, f"decoder{i}", self.block(2 * widths[i], widths[i], f"dec{i}"))
-        self.conv = nn.Conv2d(f, 1, 1)
-
-    @staticmethod
-    def block(a, b, name):
-        from collections import OrderedDict
-        return nn.Sequential(OrderedDict([
-            (name + "conv1", nn.Conv2d(a, b, 3, padding=1, bias=False)), (name + "norm1", nn.BatchNorm2d(b)), (name + "relu1", nn.ReLU()),
-            (name + "conv2", nn.Conv2d(b, b, 3, padding=1, bias=False)), (name + "norm2", nn.BatchNorm2d(b)), (name + "relu2", nn.ReLU())]))
-
-    def forward(self, x):
-        skips = []
-        for i in range(1, 5):
-            x = getattr(self, f"encoder{i}")(x)
-            skips.append(x)
-            x = getattr(self, f"pool{i}")(x)
-        x = self.bottleneck(x)
-        for i in range(4, 0, -1):
-            x = torch.cat((getattr(self, f"upconv{i}")(x), skips.pop()), 1)
-            x = getattr(self, f"decoder{i}")(x)
-        return self.conv(x)
-
-
-class Tagger(nn.Module):
-    def __init__(self, kind):
-        super().__init__()
-        self.embedding = nn.Embedding(99, 16)
-        self.rnn = getattr(nn, kind)(16, 24, num_layers=2, bidirectional=True, batch_first=True)
-        self.fc = nn.Linear(48, 5)
-
-    def forward(self, x):
-        return self.fc(self.rnn(self.embedding(x))[0])
-
-
-class Language(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.encoder = nn.Embedding(99, 16)
-        self.rnn = nn.LSTM(16, 24, 2)
-        self.decoder = nn.Linear(24, 99)
-
-    def forward(self, x):
-        return self.decoder(self.rnn(self.encoder(x))[0])
-
-
-class Perceptron(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc1, self.fc2, self.fc3 = nn.Linear(30, 20), nn.Linear(20, 12), nn.Linear(12, 4)
-
-    def forward(self, x):
-        return self.fc3(self.fc2(self.fc1(x)))
-
-
-class LeNet(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.conv2 = nn.Conv2d(1, 6, 5), nn.Conv2d(6, 16, 5)
-        self.fc1, self.fc2, self.fc3 = nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)
-
-    def forward(self, x):
-        x = torch.max_pool2d(self.conv2(torch.max_pool2d(self.conv1(x), 2)), 2)
-        return self.fc3(self.fc2(self.fc1(x.flatten(1))))
-
-
-class Parallel(nn.Module):
-    """Heads side by side whose sizes would chain."""
-
-    def __init__(self):
-        super().__init__()
-        self.trunk = nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 32))
-        self.experts = nn.ModuleList(nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 32)) for _ in range(4))
-        self.gate = nn.Linear(32, 4)
-        self.heads = nn.ModuleList(nn.Linear(32, 32) for _ in range(3))
-
-    def forward(self, x):
-        x = self.trunk(x)
-        weights = self.gate(x).softmax(-1)
-        x = sum(weights[:, i:i + 1] * expert(x) for i, expert in enumerate(self.experts))
-        return [head(x) for head in self.heads]
-
-
-class Variational(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc1, self.fc21, self.fc22 = nn.Linear(784, 400), nn.Linear(400, 20), nn.Linear(400, 20)
-        self.fc3, self.fc4 = nn.Linear(20, 400), nn.Linear(400, 784)
-
-    def forward(self, x):
-        h = self.fc1(x)
-        return self.fc4(self.fc3(self.fc21(h) + self.fc22(h).exp()))
+        def make(config=config, model=model):
+            c = config(**dict(SMALL, pad_token_id=0, num_key_value_heads=2, num_experts=4, moe_intermediate_size=16, attention_window=4, embedding_size=32))
+            c._attn_implementation = "eager"
+            return model(c)
+        yield "transformers, not looked at", name, make, ids()
+    for name in "ViTMAE ViTMSN Yolos Siglip2Vision SiglipVision CLIPVision BlipVision Dinov2WithRegisters IJepa DPT ASTModel Data2VecVision".split():
+        config, model = getattr(t, name + "Config", None), getattr(t, name + "Model", None)
+        if config is None or model is None:
+            continue
+        vision = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48, image_size=32, patch_size=8)
+        yield "transformers, not looked at", name, lambda config=config, model=model, vision=vision: model(config(**vision)), lambda: ((), dict(pixel_values=torch.randn(2, 3, 32, 32)))
 
 
 def own_families():
-    yield "u-net", "up1..up4 (transposed)", UNet, image()
-    yield "u-net", "encoder1..decoder1", NamedUNet, image()
-    for kind in ("LSTM", "GRU", "RNN"):
-        yield "rnn", kind + " tagger", lambda kind=kind: Tagger(kind), lambda: ((torch.randint(0, 90, (2, 7)),), {})
-    yield "rnn", "language model", Language, lambda: ((torch.randint(0, 90, (7, 2)),), {})
-    yield "perceptrons", "mlp", Perceptron, lambda: ((torch.randn(2, 30),), {})
-    yield "perceptrons", "lenet", LeNet, lambda: ((torch.randn(2, 1, 32, 32),), {})
-    yield "perceptrons", "vae", Variational, lambda: ((torch.randn(2, 784),), {})
-    yield "perceptrons", "experts and heads", Parallel, lambda: ((torch.randn(2, 16),), {})
-    yield "torch.nn", "TransformerEncoder", lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(32, 2, 48), 2), lambda: ((torch.randn(5, 2, 32),), {})
-    yield "torch.nn", "Transformer", lambda: nn.Transformer(32, 2, 2, 2, 48), lambda: ((torch.randn(5, 2, 32), torch.randn(4, 2, 32)), {})
+    for module in (flow_models_plain, flow_models_text, flow_models_vision):
+        yield from module.MODELS
+
+
+# Looked at while the patterns were written, and those that were not.
+TIMM = """resnet18 resnetv2_50 vit_tiny_patch16_224 deit_tiny_patch16_224 efficientnet_b0 mobilenetv3_small_100 mobilenetv2_100 convnext_atto
+    swin_tiny_patch4_window7_224 mixer_s16_224 regnety_002 densenet121 vgg11_bn seresnet50 res2net50_26w_4s ghostnet_100
+    beit_base_patch16_224 pit_ti_224 xception41 dla34 hrnet_w18_small poolformer_s12 cait_xxs24_224 levit_128s mobilevit_xxs
+    edgenext_xx_small eva02_tiny_patch14_224 efficientvit_b0 convnextv2_atto coat_tiny convit_tiny crossvit_tiny_240 cspresnet50 davit_tiny
+    efficientformer_l1 efficientvit_m0 focalnet_tiny_srf gmlp_s16_224 hgnet_tiny inception_resnet_v2 legacy_seresnet18 mobileone_s0
+    mvitv2_tiny nf_resnet26 pvt_v2_b0 regnetz_005 repvit_m0_9 rexnet_100 skresnet18 swinv2_tiny_window8_256
+    tiny_vit_5m_224 twins_svt_small vovnet39a xcit_nano_12_p16_224"""
+TIMM_UNSEEN = """bat_resnext26ts botnet26t_256 coatnet_nano_rw_224 convmixer_768_32 cspdarknet53 darknet53 deit3_small_patch16_224 dpn48b
+    efficientformerv2_s0 fastvit_t8 fbnetc_100 flexivit_small gcvit_xxtiny gernet_s gmixer_24_224 halonet26t hardcorenas_a hiera_tiny_224
+    inception_next_atto inception_v4 lambda_resnet26t lcnet_035 legacy_xception maxvit_nano_rw_256 mambaout_femto caformer_s18
+    convformer_s18 mobilenetv4_conv_small mobilevitv2_050 nest_tiny nextvit_small rdnet_tiny repghostnet_050 repvgg_a0 resmlp_12_224
+    resnest14d selecsls42 sequencer2d_s starnet_s050 swiftformer_xs swinv2_cr_tiny_224 tinynet_a tnt_s_patch16_224 tresnet_m
+    twins_pcpvt_small visformer_tiny vit_relpos_small_patch16_224 vitamin_small_224 volo_d1_224 spnasnet_100"""
 
 
 def timm_families():
     import timm
-    for name in ("resnet18", "resnetv2_50", "vit_tiny_patch16_224", "deit_tiny_patch16_224", "efficientnet_b0", "mobilenetv3_small_100", "mobilenetv2_100",
-                 "convnext_atto", "swin_tiny_patch4_window7_224", "mixer_s16_224", "regnety_002", "densenet121", "vgg11_bn",
-                 "seresnet50", "res2net50_26w_4s", "ghostnet_100", "beit_base_patch16_224", "pit_ti_224", "xception41", "dla34", "hrnet_w18_small",
-                 "poolformer_s12", "cait_xxs24_224", "levit_128s", "mobilevit_xxs", "edgenext_xx_small", "eva02_tiny_patch14_224", "efficientvit_b0"):
-        size = {"eva02_tiny_patch14_224": 224}.get(name, 256 if "mobilevit" in name or "edgenext" in name else 224)
-        yield "timm", name, lambda name=name: timm.create_model(name, pretrained=False), image(size, 1 if size == 256 else 2)
+    for family, names in (("timm", TIMM), ("timm, not looked at", TIMM_UNSEEN)):
+        for name in names.split():
+            sizes = {"mobilevit_xxs": 256, "edgenext_xx_small": 256, "crossvit_tiny_240": 240, "inception_resnet_v2": 299, "inception_v4": 299, "flexivit_small": 240,
+                     "swinv2_tiny_window8_256": 256, "botnet26t_256": 256, "halonet26t": 256, "maxvit_nano_rw_256": 256, "mobilevitv2_050": 256,
+                     "lambda_resnet26t": 256}
+            yield family, name, lambda name=name: timm.create_model(name, pretrained=False), image(sizes.get(name, 224), 1 if sizes.get(name) == 256 else 2)
 
 
 def diffusers_families():
@@ -331,4 +201,4 @@ def yolo_families():
         yield "yolo", name.split(".")[0], lambda name=name: DetectionModel(name, verbose=False), image(64)
 
 
-FAMILIES = (own_families, torchvision_families, transformers_families, timm_families, diffusers_families, lora_families, yolo_families)
+FAMILIES = (own_families, torchvision_families, transformers_families, more_transformers, timm_families, diffusers_families, lora_families, yolo_families)

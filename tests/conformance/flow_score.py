@@ -57,12 +57,13 @@ def merged(edges):
 
 def compare(mine, truth, known):
     """(right, wrong, missed). A ~add of mine is that of the truth which shares most of what is added. An edge at a module
-    of which only is known what feeds it is right where it is true of one of the modules inside it."""
+    of which only is known what feeds it is right where it is true of something inside it."""
     truth = merged(truth)
     mine = merged(mine)
+    everything = known | {name for edge in truth for name in edge}
     inside = defaultdict(set)
     for name in {a for edge in mine for a in edge if not is_add(a) and a not in known}:
-        inside[name] = {other for other in known if other.startswith(name + ".")}
+        inside[name] = {other for other in everything if other.startswith(name + ".")}
     operands, given = defaultdict(set), defaultdict(set)
     for edges, table in ((truth, operands), (mine, given)):
         for a, b in edges:
@@ -78,7 +79,7 @@ def compare(mine, truth, known):
         best = None
         for name in pending:
             for other in free:
-                shared = sum(bool(meant(a) & operands[other]) for a in given[name])
+                shared = sum(1 if a in inside else 100 for a in given[name] if meant(a) & operands[other])
                 if shared and (best is None or shared > best[0]):
                     best = (shared, name, other)
         if best is None:
@@ -94,3 +95,47 @@ def compare(mine, truth, known):
             found |= true
         (right if true else wrong).add((a, b))
     return right, wrong, truth - found
+
+
+def parameters(pthview, path):
+    """What `info` counts."""
+    run = subprocess.run([pthview, "info", "--json", str(path)], check=False, capture_output=True)
+    parts = json.loads(run.stdout)["files"][0]["parts"]
+    return sum(part["parameters"] for part in parts if part["kind"] == "model")
+
+
+class Table:
+    """Figures by family."""
+
+    def __init__(self):
+        self.families = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
+        self.models = defaultdict(int)
+        self.miscounted = defaultdict(int)
+
+    def add(self, family, file, right, wrong, missed):
+        for name in (family, "all"):
+            for at, edges in enumerate((right, wrong, missed)):
+                self.families[name][file][at] += len(edges)
+
+    def add_model(self, family, miscounts):
+        for name in (family, "all"):
+            self.models[name] += 1
+            self.miscounted[name] += bool(miscounts)
+
+    def lines(self, markdown):
+        out = []
+        if markdown:
+            out += ["", "| family | models | edges | drawn | wrong | precision | recall | recall, sorted | miscounted |",
+                    "|---|---|---|---|---|---|---|---|---|"]
+        for family in sorted(self.families, key=lambda name: (name == "all", name)):
+            files = self.families[family]
+            right, wrong, missed = (sum(counts[at] for counts in files.values()) for at in range(3))
+            recall = {name: counts[0] / max(1, counts[0] + counts[2]) for name, counts in files.items()}
+            edges = sum(files["defined.pth"][at] for at in (0, 2))
+            cells = [family, self.models[family], edges, right + wrong, wrong, f"{right / max(1, right + wrong):.3f}",
+                     f"{recall['defined.pth']:.3f}", f"{recall['m.safetensors']:.3f}", self.miscounted[family]]
+            if markdown:
+                out.append("| " + " | ".join(map(str, cells)) + " |")
+            else:
+                out.append("{:26} models {:3} edges {:6} drawn {:6} wrong {:3} precision {} recall {} sorted {} miscounted {}".format(*cells))
+        return out

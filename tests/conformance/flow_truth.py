@@ -2,7 +2,7 @@
 
 Tensors are followed by identity through every operator that torch dispatches. A module with parameters and no child that is
 called is a node; what it returns carries its name, what other operators make carries the names of all that they were
-given. Adding two tensors that come from modules is a node too, `~add`, but not where scores of an attention are biased or a
+given. Adding two tensors that come from modules is a node too, `MODULE.~add#N`, but not where scores of an attention are biased or a
 tensor is turned (as positions are rotated). A module whose weight a function uses counts as called. The result is a set
 of edges.
 """
@@ -39,6 +39,7 @@ class Follow(TorchDispatchMode):
         self.adds = {}
         self.scores = set()  # ids of products of two tensors, as attention makes them
         self.inside = 0     # of a node
+        self.around = []    # names of the modules that run, the innermost last
 
     def of(self, tensor):
         return self.sources.get(id(tensor), frozenset())
@@ -84,7 +85,7 @@ class Follow(TorchDispatchMode):
         return a.shape[-1] == b.shape[-1]
 
     def add(self, one, other):
-        name = f"~add{len(self.adds)}"
+        name = f"{self.around[-1] if self.around else ''}.~add#{len(self.adds)}"
         self.adds[name] = one | other
         for source in one | other:
             self.edges.add((source, name))
@@ -122,7 +123,11 @@ def flow_of(model, args, kwargs, train=False):
         if isinstance(module, ATOMIC):
             inside_atomic.update(id(child) for child in module.modules() if child is not module)
     for name, module in model.named_modules():
-        if not is_node(module) or id(module) in inside_atomic:
+        if id(module) in inside_atomic:
+            continue
+        if not is_node(module):
+            handles.append(module.register_forward_pre_hook(lambda *_, name=name: follow.around.append(name)))
+            handles.append(module.register_forward_hook(lambda *_: (follow.around.pop(), None)[1]))
             continue
         node = aliases[name]
 

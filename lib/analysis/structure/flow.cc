@@ -132,6 +132,7 @@ class Walk {
           if (row->mem && !row->pass) beside.given = true;
         }
         signals[at] = Enter(step.module, given, beside);
+        if (step.may_add) signals[at].node = kNone;
       }
     }
     out.evidence = kNone;

@@ -13,12 +13,58 @@ namespace pthview {
 namespace {
 
 // Lists whose numbered members stand side by side, each given the same, or each something else.
-constexpr auto kSideBySide = std::to_array<std::string_view>(
-    {"expert",   "head",      "branch", "codebook",     "adapter",      "level",         "lateral",
-     "tower",    "quantizer", "embed",  "output_conv",  "scale",        "emb",           "pred",
-     "cls",      "reg",       "bbox",   "inner_blocks", "layer_blocks", "fpn",           "lora",
-     "aux",      "proj_out",  "heads",  "modulelist",   "to_",          "ups",           "resblocks_",
-     "parallel", "ensemble",  "models", "convs",        "fuse",         "discriminators"});
+constexpr auto kSideBySide = std::to_array<std::string_view>({"expert",
+                                                              "head",
+                                                              "branch",
+                                                              "codebook",
+                                                              "adapter",
+                                                              "level",
+                                                              "lateral",
+                                                              "tower",
+                                                              "quantizer",
+                                                              "embed",
+                                                              "output_conv",
+                                                              "scale",
+                                                              "emb",
+                                                              "pred",
+                                                              "cls",
+                                                              "reg",
+                                                              "bbox",
+                                                              "inner_blocks",
+                                                              "layer_blocks",
+                                                              "fpn",
+                                                              "lora",
+                                                              "aux",
+                                                              "proj_out",
+                                                              "heads",
+                                                              "modulelist",
+                                                              "to_",
+                                                              "ups",
+                                                              "resblocks_",
+                                                              "parallel",
+                                                              "ensemble",
+                                                              "models",
+                                                              "convs",
+                                                              "fuse",
+                                                              "discriminators",
+                                                              "paths",
+                                                              "conv_kxk",
+                                                              "downsamp_modules",
+                                                              "incre_modules",
+                                                              "heads",
+                                                              "classifiers",
+                                                              "regressors"});
+// Modules of these names stand side by side with others, whatever their sizes.
+constexpr auto kBeside = std::to_array<std::string_view>(
+    {"branch", "expert", "tower", "path", "aux", "gate", "teacher", "student", "target", "momentum"});
+// Attributes of one name and a number that follow each other.
+constexpr auto kNumberedStems =
+    std::to_array<std::string_view>({"layer", "block", "stage", "conv", "conv_block", "fc", "linear", "dense", "layer_",
+                                     "block_", "stage_", "conv_", "res", "resblock", "res_block"});
+// What is made inside is often added to what they are given.
+constexpr auto kOftenAdded = std::to_array<std::string_view>(
+    {"body", "trunk", "RRDB_trunk", "residual", "residual_layers", "residuals", "res_blocks", "resblocks", "res", "rdb",
+     "RDB", "residual_group", "conv_block", "block", "branch", "main", "fn", "main_path"});
 // And those whose members follow each other.
 constexpr auto kInARow = std::to_array<std::string_view>(
     {"layers", "layer",      "blocks",    "block",   "h",           "stages", "features",   "net",      "model", "body",
@@ -44,11 +90,14 @@ bool Planner::Numbered(Index index, std::vector<Index> children, FlowPlan& plan)
   std::stable_sort(children.begin(), children.end(),
                    [&](Index a, Index b) { return NaturalLess(At(a).name, At(b).name); });
   std::string_view label = stem.empty() ? Label(index) : stem;
+  if (stem.starts_with("branch") || stem.starts_with("Branch")) return false;
   if (Dense(index, children, plan)) return true;
   FlowPlan chain = Chain(children, {});
   if (!Sized(chain)) return false;
   bool residual = true;
   bool layers = true;
+  bool alike = true;  // all of the first one's sizes
+  bool fits = true;   // without a thought of groups
   bool same_kind = true;
   bool same_width = true;
   bool gaps = false;
@@ -58,16 +107,22 @@ bool Planner::Numbered(Index index, std::vector<Index> children, FlowPlan& plan)
     layers &= child.kind == FlowPlan::Kind::kLayer;
     same_kind &= child.layer.kind == Of(children[0]).layer.kind && child.kind == Of(children[0]).kind;
     same_width &= child.in.size == Of(children[0]).in.size && child.out.size == child.in.size;
+    alike &= child.in.size == Of(children[0]).in.size && child.out.size == Of(children[0]).out.size;
+    fits &= i == 0 || child.in.size == 0 || Of(children[i - 1]).out.size == child.in.size;
     gaps |= i > 0 && NumberOf(At(children[i]).name) > NumberOf(At(children[i - 1]).name) + 1;
     if (child.kind == FlowPlan::Kind::kLayer && child.layer.kind == LayerKind::kOther && child.in.size == 0)
       return false;
   }
-  bool side = AnyInside(kSideBySide, label);
+  // A list that is called one branch is a branch, whose members follow each other.
+  bool side = AnyInside(kSideBySide, label) && (!label.starts_with("branch") || label.starts_with("branches"));
   if (children.size() > 1) {
     if (same_width && !residual) {
       if (side) return false;
       if (same_kind && !gaps && !Contains(kInARow, label)) return false;
     }
+    // As wide as each other and not as the next takes: groups would have to explain it, or they stand side by side.
+    if (alike && !fits && same_kind && !residual) return false;
+    if (same_width && !residual && !layers && !stem.empty() && !Contains(kNumberedStems, stem)) return false;
     if (residual && same_width && (label.find("expert") != label.npos)) return false;
     if (!same_width && side && same_kind && !residual) return false;
   }
@@ -81,6 +136,7 @@ bool Planner::Numbered(Index index, std::vector<Index> children, FlowPlan& plan)
                       fmt::format("numbered modules, each as wide as the next takes: {}", SizesText(children))};
   }
   chain.numbered = same_kind ? children.size() : 0;
+  chain.sure = (stem.empty() || residual) && !Contains(kOftenAdded, residual && !stem.empty() ? stem : Label(index));
   return Take(index, std::move(chain), plan);
 }
 
@@ -120,13 +176,36 @@ bool Planner::Dense(Index index, std::span<const Index> children, FlowPlan& plan
     dense.links.push_back({at, at + 1});
     before = at + 1;
   }
+  // What is as wide as the input again, and not as what was joined before, ends the block: the input may be added to
+  // it.
+  const FlowPlan& first = Of(children[0]);
+  bool narrows = children.size() > 2 && Of(children.back()).out.size == first.in.size &&
+                 Of(children[children.size() - 2]).out.size != first.in.size;
+  if (narrows) {
+    dense.links.resize(dense.links.size() - 2);
+    dense.steps.pop_back();
+    before -= 1;
+  }
   dense.links.push_back({before, kOutStep});
-  return Take(index, std::move(dense), plan);
+  if (!Take(index, std::move(dense), plan)) return false;
+  plan.sure = !narrows;
+  return true;
 }
 
 bool Planner::Sizes(Index index, const std::vector<Index>& children, FlowPlan& plan) {
   constexpr size_t kMost = 64;
   if (children.size() < 2 || children.size() > kMost) return false;
+  bool numbers = true;
+  bool wired = true;
+  for (size_t i = 0; i < children.size(); ++i) {
+    std::string_view name = At(children[i]).name;
+    numbers &= EndsWithNumber(name) && NameStem(name) == NameStem(At(children[0]).name);
+    wired &= Of(children[i]).kind == FlowPlan::Kind::kWired;
+    if (AnyInside(kBeside, name)) return false;
+    bool norm = Of(children[i]).layer.kind == LayerKind::kNorm;
+    if (norm && index != root_ && !FollowsAtOnce(children[i], children[0])) return false;
+  }
+  if (numbers || (wired && children.size() == 2)) return false;
   std::unordered_map<int64_t, size_t> makers;
   std::unordered_map<int64_t, Index> takers;
   std::unordered_map<int64_t, std::vector<Index>> keepers;  // as wide out as in
@@ -140,7 +219,8 @@ bool Planner::Sizes(Index index, const std::vector<Index>& children, FlowPlan& p
       ++makers[row.out.size];
       continue;
     }
-    bool of_one = row.in.other == 1 && child == children[0] && !sorted_;  // a first convolution, of one channel
+    bool of_one =
+        row.in.other == 1 && child == children[0] && !sorted_ && index == root_;  // a first convolution, of one channel
     if (row.in.size == row.out.size && !of_one) {
       keepers[row.out.size].push_back(child);
       continue;
@@ -191,6 +271,15 @@ bool Planner::Sizes(Index index, const std::vector<Index>& children, FlowPlan& p
   return Take(index, Chain(order, {EvidenceKind::kShapes, "sizes chain in this way only: " + SizesText(order)}), plan);
 }
 
+bool Planner::FollowsAtOnce(Index norm, Index maker) {
+  const Module& module = At(norm);
+  if (module.tensors.size() > 2) return true;  // running statistics
+  const Module& before = At(maker);
+  return Of(maker).kind == FlowPlan::Kind::kLayer && !before.tensors.empty() &&
+         std::any_of(before.tensors.begin(), before.tensors.end(),
+                     [&](Index tensor) { return model_.tensors[tensor].shape.size() >= 4; });
+}
+
 bool Planner::Alternating(Index index, const std::vector<Index>& children, FlowPlan& plan) {
   if (sorted_ || children.size() < 2 || children.size() % 2 != 0 || children.size() > 16) return false;
   for (size_t i = 0; i < children.size(); ++i) {
@@ -198,70 +287,11 @@ bool Planner::Alternating(Index index, const std::vector<Index>& children, FlowP
     bool norm = child.layer.kind == LayerKind::kNorm;
     bool maker = child.layer.kind == LayerKind::kConvolution || child.layer.kind == LayerKind::kLinear;
     if (child.kind != FlowPlan::Kind::kLayer || (i % 2 == 0 ? !maker : !norm)) return false;
+    if (norm && !FollowsAtOnce(children[i], children[i - 1])) return false;
   }
   return Take(index,
               Chain(children, {EvidenceKind::kShapes, "layers, each with its normalization: " + SizesText(children)}),
               plan);
-}
-
-bool Planner::Joined(Index index, std::vector<Index> children, FlowPlan& plan) {
-  constexpr size_t kMost = 64;
-  if (children.size() < 4 || children.size() > kMost) return false;
-  if (sorted_) {
-    std::stable_sort(children.begin(), children.end(),
-                     [&](Index a, Index b) { return NaturalLess(At(a).name, At(b).name); });
-    std::stable_partition(children.begin(), children.end(),
-                          [&](Index child) { return !At(child).name.starts_with("out"); });
-    std::stable_partition(children.begin(), children.end(), [&](Index child) { return Of(child).in.size <= 4; });
-  }
-  FlowPlan joined{.evidence = {EvidenceKind::kShapes, ""}};
-  joined.steps.resize(kFixedSteps);
-  uint32_t before = kInStep;
-  int64_t width = 0;
-  size_t joins = 0;
-  std::vector<std::pair<uint32_t, int64_t>> open;  // steps and their widths
-  for (Index child : children) {
-    const FlowPlan& row = Of(child);
-    if (row.kind == FlowPlan::Kind::kOpaque || row.in.size <= 0 || row.out.size <= 0) return false;
-    auto at = static_cast<uint32_t>(joined.steps.size());
-    joined.steps.push_back({.module = child});
-    bool fits = width == 0 || Unify(Width{width}, row.in);
-    int64_t missing = row.joins > 0 ? row.joins : fits ? 0 : row.in.size - width;
-    if (missing < 0 || (row.joins > 0 && !fits)) {
-      bool swapped = row.layer.swappable && row.layer.out.size == width;
-      if (!swapped) return false;
-      missing = 0;
-    }
-    int64_t made = row.layer.swappable && width > 0 && row.layer.out.size == width && row.layer.in.size != width
-                       ? row.layer.in.size
-                       : row.out.size;
-    if (missing == 0) {
-      joined.links.push_back({before, at});
-    } else {
-      auto from = std::find_if(open.rbegin(), open.rend(),
-                               [&](const auto& step) { return step.first != before && step.second == missing; });
-      if (from == open.rend()) return false;
-      ++joins;
-      if (row.joins > 0) {
-        joined.links.push_back({before, at});
-        joined.links.push_back({from->first, at, true});
-      } else {
-        auto cat = static_cast<uint32_t>(joined.steps.size());
-        joined.steps.push_back({.operation = "~cat"});
-        joined.links.push_back({before, cat});
-        joined.links.push_back({from->first, cat});
-        joined.links.push_back({cat, at});
-      }
-      open.erase(std::next(from).base());
-    }
-    before = at;
-    width = made;
-    open.emplace_back(at, made);
-  }
-  if (joins == 0) return false;
-  joined.links.push_back({before, kOutStep});
-  joined.evidence.text = fmt::format("a U-Net: {} modules take as much more as one before them has made", joins);
-  return Take(index, std::move(joined), plan);
 }
 
 }  // namespace pthview

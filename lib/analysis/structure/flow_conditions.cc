@@ -8,6 +8,7 @@ namespace pthview {
 bool Planner::Holds(FlowWhen when, Index index, const FlowPlan& plan) {
   bool known = plan.in.size > 0 && plan.out.size > 0;
   bool same = known && plan.in.size == plan.out.size;
+  Index first = plan.steps[kFixedSteps].module;
   switch (when) {
     case FlowWhen::kAlways: return true;
     case FlowWhen::kSameWidth: return same;
@@ -17,15 +18,15 @@ bool Planner::Holds(FlowWhen when, Index index, const FlowPlan& plan) {
       return sorted_ ? Votes() > 0 || (Votes() == 0 && HasBatchNorm(index)) : !NormBeforeConvolution(index);
     case FlowWhen::kConvolutions: return BeginsWithConvolution(plan.steps[kFixedSteps].module);
     case FlowWhen::kNarrowConvolution: {
-      const FlowPlan& first = Of(plan.steps[kFixedSteps].module);
-      return first.layer.kind == LayerKind::kConvolution && first.out.size > 0 && first.out.size < first.in.size;
+      const FlowPlan& one = Of(first);
+      return one.layer.kind == LayerKind::kConvolution && one.out.size > 0 && one.out.size < one.in.size;
     }
     case FlowWhen::kChannelAttention: {
-      const FlowPlan& first = Of(plan.steps[kFixedSteps].module);
-      return first.layer.kind == LayerKind::kConvolution && first.in.size == 1 && first.out.size == 1;
+      const FlowPlan& one = Of(first);
+      return one.layer.kind == LayerKind::kConvolution && one.in.size == 1 && one.out.size == 1;
     }
-    case FlowWhen::kInvertedSame: return same && Inverted(plan.steps[kFixedSteps].module);
-    case FlowWhen::kInvertedOther: return known && !same && Inverted(plan.steps[kFixedSteps].module);
+    case FlowWhen::kInvertedSame: return same && !WithoutExpansion(first) && Inverted(first);
+    case FlowWhen::kInvertedOther: return known && (!same || WithoutExpansion(first)) && Inverted(first);
     case FlowWhen::kConvNeXt: {
       const std::vector<Index>& layers = At(plan.steps[kFixedSteps].module).children;
       return same && layers.size() > 2 && Depthwise(layers.front()) &&
@@ -39,6 +40,19 @@ bool Planner::Holds(FlowWhen when, Index index, const FlowPlan& plan) {
       return Of(LastCalled(plan)).in.size > Of(plan.steps[kFixedSteps].module).out.size &&
              Of(plan.steps[kFixedSteps].module).out.size > 0;
     case FlowWhen::kSppf: return Of(LastCalled(plan)).in.size == 4 * Of(plan.steps[kFixedSteps].module).out.size;
+    case FlowWhen::kInTurn: return DefinedInTurn(plan);
+    case FlowWhen::kNotAfter: return !NormsBehind(plan);
+    case FlowWhen::kNormedPair: {
+      const FlowPlan& one = Of(first);
+      if (!same || one.residual || Of(LastCalled(plan)).residual) return false;
+      auto attends = [](const FlowPlan& of) {
+        return std::any_of(of.steps.begin(), of.steps.end(),
+                           [](const PlanStep& step) { return step.operation == "~attention"; });
+      };
+      bool found = attends(one);
+      for (const PlanStep& step : one.steps) found |= step.module != kNone && attends(Of(step.module));
+      return found && BeginsWithNorm(first) && BeginsWithNorm(LastCalled(plan));
+    }
     case FlowWhen::kFinalNorm: {
       Index list = At(index).parent;
       Index around = list == kNone ? kNone : At(list).parent;
@@ -50,6 +64,48 @@ bool Planner::Holds(FlowWhen when, Index index, const FlowPlan& plan) {
     }
   }
   return false;
+}
+
+bool Planner::BeginsWithNorm(Index index) {
+  for (int i = 0; i < kDeepest; ++i) {
+    const FlowPlan& plan = Of(index);
+    if (plan.kind == FlowPlan::Kind::kLayer) return plan.layer.kind == LayerKind::kNorm;
+    if (plan.kind == FlowPlan::Kind::kOpaque) return false;
+    Index first = kNone;
+    for (const PlanLink& link : plan.links) {
+      if (link.from == kInStep && plan.steps[link.to].module != kNone && first == kNone)
+        first = plan.steps[link.to].module;
+    }
+    if (first == kNone) return false;
+    index = first;
+  }
+  return false;
+}
+
+bool Planner::DefinedInTurn(const FlowPlan& plan) const {
+  if (sorted_) return false;
+  Index before = 0;
+  for (size_t i = kFixedSteps; i < plan.steps.size(); ++i) {
+    const PlanStep& step = plan.steps[i];
+    if (step.module == kNone || step.tap) continue;
+    if (step.module < before) return false;
+    before = step.module;
+  }
+  return true;
+}
+
+bool Planner::NormsBehind(const FlowPlan& plan) {
+  if (sorted_) return false;
+  // Steps stand in the order of calls: norm, branch, norm, branch.
+  std::vector<Index> norms;
+  std::vector<Index> branches;
+  for (size_t i = kFixedSteps; i < plan.steps.size(); ++i) {
+    Index module = plan.steps[i].module;
+    if (module == kNone) continue;
+    (Of(module).layer.kind == LayerKind::kNorm ? norms : branches).push_back(module);
+  }
+  return norms.size() >= 2 && branches.size() >= 2 && branches[0] < norms[0] && norms[0] < branches[1] &&
+         branches[1] < norms[1];
 }
 
 int Planner::Votes() {
@@ -111,6 +167,13 @@ bool Planner::Depthwise(Index index) {
   if (module.tensors.empty()) return false;
   std::span<const int64_t> weight = model_.tensors[module.tensors[0]].shape;
   return weight.size() >= 3 && weight[1] == 1 && weight[0] > 1;
+}
+
+bool Planner::WithoutExpansion(Index list) {
+  const std::vector<Index>& items = At(list).children;
+  if (items.empty()) return false;
+  const std::vector<Index>& layers = At(items[0]).children;
+  return Depthwise(items[0]) || (!layers.empty() && Depthwise(layers[0]));
 }
 
 bool Planner::Inverted(Index list) {

@@ -5,10 +5,13 @@
 //                 there is one, else in
 //   conv1         a child, called with what stands left of it; "self.query": a child's child; "query|q_proj": whichever
 //                 of them is there; "downsample?": left out of its chain where it is not there; "layer#": all children
-//                 of that name with a number behind it, one after the other in the numbers' order; "#": numbers alone
-//   decoder@mem   what stands left of it is the child's mem; decoder@pass: so it is where the module itself is given
-//   one conv1!        what an earlier step's child's child has made ("backbone.layer3!"); starts a chain ~add an
-//   operation of several inputs, drawn as a node of its own: ~add, ~mul, ~cat, ~attention; a digit
+//                 of that name with a number behind it, or the members of the list of that name, one after the other in
+//                 the numbers' order; "#": numbers alone
+//   decoder@mem   what stands left of it is the child's mem; decoder@pass: so it is where the module itself has one
+//   heads&        all children of that name with a number behind it side by side: each is given what stands left of it,
+//                 and each is given to what stands right of it; "m+": one after the other, each also to the right
+//   conv1!        what an earlier step's child's child has made ("backbone.layer3!"); starts a chain
+//   ~add          an operation of several inputs, drawn as a node of its own: ~add, ~mul, ~cat, ~attention; a digit
 //                 behind tells two of a kind apart; ~any changes sizes and is not drawn (a reshape)
 //   out           what the module gives
 #pragma once
@@ -38,6 +41,9 @@ enum class FlowWhen : uint8_t {
   kJoin,               // what is called last takes more than what is called first gives
   kSppf,               // what is called last takes four times what is called first gives
   kFinalNorm,          // beside the list that the module is in stands a norm for what comes out of it
+  kInTurn,             // what is called is defined in the order in which it is called; never in a sorted file
+  kNotAfter,           // not every norm is defined behind what it would be called before (attn, norm1, mlp, norm2)
+  kNormedPair,         // of two branches each begins with a norm, and the first attends
 };
 
 struct FlowPattern {
@@ -46,6 +52,7 @@ struct FlowPattern {
   std::string_view classes =
       "";  // recorded classes of this forward, by the ends of their names: "resnet.BasicBlock ..."
   FlowWhen when = FlowWhen::kAlways;
+  bool may_add = false;  // modules with these names add what they are given to what they make, or do not
 };
 
 // In order of precedence: the first row that fits decides. A row fits a module when every child with tensors is one
@@ -66,6 +73,8 @@ struct FlowStep {
   std::vector<std::string_view> names;  // alternatives; of an operation its name without a digit: "~add"
   bool optional = false;
   bool numbered = false;
+  bool parallel = false;  // side by side
+  bool every = false;     // one after the other, each given to what follows
 };
 
 struct FlowLink {

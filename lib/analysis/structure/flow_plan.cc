@@ -1,6 +1,7 @@
 #include "lib/analysis/structure/flow_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -41,6 +42,7 @@ void Planner::PlanModule(Index index) {
     plan.layer = WidthOf(model_, module);
     plan.in = plan.layer.in;
     plan.out = plan.layer.out;
+    plan.makers = plan.layer.kind == LayerKind::kConvolution || plan.layer.kind == LayerKind::kLinear ? 1 : 0;
     return;
   }
   std::vector<Index> children;
@@ -49,8 +51,23 @@ void Planner::PlanModule(Index index) {
   }
   bool done = Recorded(index, plan) || (children.size() <= kMostNamed && Patterns(index, plan)) ||
               Numbered(index, children, plan) || Wrapper(index, children, plan) || Sizes(index, children, plan) ||
-              Alternating(index, children, plan) || Joined(index, children, plan);
+              Alternating(index, children, plan) || Branches(index, children, plan) || InTurn(index, children, plan) ||
+              Heads(index, children, plan) || Joined(index, children, plan);
   if (!done) plan = {};
+}
+
+bool Planner::MayAdd(Index module) {
+  const FlowPlan& plan = Of(module);
+  if (plan.kind != FlowPlan::Kind::kWired || plan.residual || plan.sure || plan.makers < 2) return false;
+  return plan.in.size > 0 && (plan.in.size == plan.out.size || plan.in.other == plan.out.size);
+}
+
+// Of a module around one other these names say that it does nothing but call it.
+bool Planner::IsPlainName(std::string_view name) {
+  constexpr auto kPlain = std::to_array<std::string_view>(
+      {"double_conv", "maxpool_conv", "seq", "sequential", "net", "model", "layers", "layer", "features", "encoder",
+       "decoder", "cnn", "double_convolution", "classifier", "head", "module", "backbone", "mpconv"});
+  return std::find(kPlain.begin(), kPlain.end(), name) != kPlain.end();
 }
 
 FlowPlan Planner::Chain(std::span<const Index> children, Evidence evidence) {
@@ -59,7 +76,7 @@ FlowPlan Planner::Chain(std::span<const Index> children, Evidence evidence) {
   uint32_t before = kInStep;
   for (Index child : children) {
     auto at = static_cast<uint32_t>(plan.steps.size());
-    plan.steps.push_back({.module = child});
+    plan.steps.push_back({.module = child, .may_add = MayAdd(child)});
     plan.links.push_back({before, at});
     bool layer = Of(child).kind == FlowPlan::Kind::kLayer;
     if (!layer) plan.links.push_back({kMemStep, at, true, true});
@@ -88,14 +105,18 @@ bool Planner::Recorded(Index index, FlowPlan& plan) {
   if (!Sized(chain)) chain.in = chain.out = {};
   if (chain.depth > kDeepest) return false;
   chain.kind = FlowPlan::Kind::kWired;
+  chain.sure = true;
   plan = std::move(chain);
   return true;
 }
 
 bool Planner::Wrapper(Index index, const std::vector<Index>& children, FlowPlan& plan) {
   if (children.size() != 1 || At(children[0]).name == "fn") return false;
-  if (Of(children[0]).kind == FlowPlan::Kind::kOpaque) return false;
-  return Take(index, Chain(children, {EvidenceKind::kPattern, "a module around one other"}), plan);
+  const FlowPlan& inner = Of(children[0]);
+  if (inner.kind == FlowPlan::Kind::kOpaque) return false;
+  FlowPlan chain = Chain(children, {EvidenceKind::kPattern, "a module around one other"});
+  chain.sure = inner.residual || (inner.sure && IsPlainName(At(children[0]).name));
+  return Take(index, std::move(chain), plan);
 }
 
 bool IsLayer(const Module& module) {

@@ -14,6 +14,7 @@ struct PlanStep {
   Index module = kNone;
   std::string_view operation;  // "~add", "~any"; empty: the module
   bool tap = false;
+  bool may_add = false;  // what it is given may be added to what it makes: what follows is given either
 };
 
 struct PlanLink {
@@ -32,6 +33,8 @@ struct FlowPlan {
   };
   Kind kind = Kind::kOpaque;
   bool residual = false;  // adds what it is given to what it makes
+  bool sure = false;      // what it gives is what its last step makes, and nothing is added to that
+  int makers = 0;         // convolutions and Linears inside
   int64_t joins = 0;      // so many channels of something else are joined inside it: its mem
   size_t numbered = 0;    // a chain of so many numbered modules of one kind
   int depth = 0;          // of wired modules inside it

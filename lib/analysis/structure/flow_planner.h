@@ -38,6 +38,12 @@ class Planner {
 
   void PlanModule(Index index);
 
+  static bool IsPlainName(std::string_view name);
+
+  // Whether what the module is given may be added to what it makes, for all that is known: a block of several layers,
+  // as wide out as in. What follows it is then not known.
+  bool MayAdd(Index module);
+
   FlowPlan Chain(std::span<const Index> children, Evidence evidence);
 
   bool Take(Index index, FlowPlan candidate, FlowPlan& plan, FlowWhen when = FlowWhen::kAlways);
@@ -54,6 +60,14 @@ class Planner {
 
   bool BeginsWithConvolution(Index index);
 
+  bool BeginsWithNorm(Index index);
+
+  // Whether the modules that the plan calls are defined in that order.
+  bool DefinedInTurn(const FlowPlan& plan) const;
+
+  // attn, norm1, mlp, norm2: as blocks are defined whose norms come behind.
+  bool NormsBehind(const FlowPlan& plan);
+
   static Index LastCalled(const FlowPlan& plan);
 
   bool NormBeforeConvolution(Index index);
@@ -63,6 +77,10 @@ class Planner {
   // MobileNet's and EfficientNet's lists: convolutions with their norms, one of them depthwise, or fused ones that are
   // lists of their own.
   bool Inverted(Index list);
+
+  // Of such a list, that it begins with the depthwise convolution. Strides differ: where widths agree, the input may be
+  // added or not.
+  bool WithoutExpansion(Index list);
 
   // ---- flow_plan.cc ----
 
@@ -92,9 +110,35 @@ class Planner {
   // Layers in the order of definition, each convolution or Linear with its norm behind it, whose widths chain.
   bool Alternating(Index index, const std::vector<Index>& children, FlowPlan& plan);
 
+  // A norm that keeps running statistics, or stands behind a convolution of images: nothing is added before it.
+  bool FollowsAtOnce(Index norm, Index maker);
+
   // A U-Net: widths chain in the order of definition, but for modules that take more, by as much as one before has
   // made: the last such one that nothing has been joined with.
-  bool Joined(Index index, std::vector<Index> children, FlowPlan& plan);
+  bool Joined(Index index, const std::vector<Index>& children, FlowPlan& plan);
+
+  // Gives each level of a detection head what was made with its width, latest first; true where there is one.
+  bool JoinLevels(Index head, const std::vector<std::pair<uint32_t, int64_t>>& made, FlowPlan& joined);
+
+  bool JoinedInOrder(Index index, std::span<const Index> children, FlowPlan& plan);
+
+  // ---- flow_layers.cc: layers by numbered names, and heads side by side ----
+
+  // The order in which layers named as conv1, bn1, ..., fc1, ..., out are called; empty where names or widths say no.
+  std::vector<Index> LayersInTurn(Index index, const std::vector<Index>& children);
+
+  bool InTurn(Index index, const std::vector<Index>& children, FlowPlan& plan);
+
+  // A trunk and what several heads make of it: actor and critic, mean and deviation, age_head and gender_head.
+  bool Heads(Index index, const std::vector<Index>& children, FlowPlan& plan);
+
+  // Branches on one input whose results are joined, as different widths say; and, where a layer takes them all and is
+  // as wide out as the input, added to it.
+  bool Branches(Index index, const std::vector<Index>& children, FlowPlan& plan);
+
+  // Of a module that holds lists side by side, a member of each for each level, as detection heads do: the members of
+  // level i, all given the same; empty: it is none.
+  std::vector<std::vector<Index>> Levels(Index module);
 
   // ---- flow_rows.cc: rows of the table ----
 

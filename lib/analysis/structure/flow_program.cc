@@ -65,8 +65,10 @@ class Parser {
       step.kind = StepKind::kTap;
       token.remove_suffix(1);
     }
-    if (token.ends_with('#')) {
+    if (token.ends_with('#') || token.ends_with('&') || token.ends_with('+')) {
       step.numbered = true;
+      step.parallel = token.ends_with('&');
+      step.every = token.ends_with('+');
       token.remove_suffix(1);
     }
     if (token.starts_with('~')) {

@@ -51,6 +51,16 @@ std::vector<Index> Planner::Called(Index index, const Names& names, const FlowSt
     Index parent = dot == std::string_view::npos ? index : Find(names, name.substr(0, dot));
     std::string_view stem = dot == std::string_view::npos ? name : name.substr(dot + 1);
     if (parent == kNone) continue;
+    // A list of that name: its members.
+    Index list = stem.empty() ? kNone : Find(names, name);
+    if (list != kNone && !IsLayer(At(list)) && At(list).tensors.empty()) {
+      parent = list;
+      stem = {};
+      for (Index child : At(list).children) {
+        if (!NameStem(At(child).name).empty()) parent = kNone;
+      }
+      if (parent == kNone) continue;
+    }
     for (Index child : At(parent).children) {
       if (EndsWithNumber(At(child).name) && NameStem(At(child).name) == stem) called.push_back(child);
     }
@@ -89,9 +99,9 @@ std::optional<FlowPlan> Planner::Fit(Index index, const Names& names, const Flow
       if (step.kind == StepKind::kChild && !used.insert(module).second) return std::nullopt;
       bool tap = step.kind == StepKind::kTap;
       children += tap ? 0 : 1;
-      if (plan.steps.size() > at)
+      if (plan.steps.size() > at && !step.parallel)
         inner.push_back({static_cast<uint32_t>(plan.steps.size() - 1), static_cast<uint32_t>(plan.steps.size())});
-      plan.steps.push_back({.module = module, .tap = tap});
+      plan.steps.push_back({.module = module, .tap = tap, .may_add = step.numbered && MayAdd(module)});
     }
   }
   if (children == 0 || !AllUsed(index, used)) return std::nullopt;
@@ -106,12 +116,18 @@ std::optional<FlowPlan> Planner::Fit(Index index, const Names& names, const Flow
     uint32_t from = stand_in[link.from];
     auto [first, last] = places[link.to];
     if (from == kAbsent || first == kAbsent) continue;
-    auto same = [&](const PlanLink& row) { return row.from == from && row.to == first && !row.mem; };
-    if (!link.mem && std::none_of(plan.links.begin(), plan.links.end(), same)) plan.links.push_back({from, first});
-    for (uint32_t to = first; link.mem && to <= last; ++to) plan.links.push_back({from, to, true, link.pass});
+    const FlowStep& source = program.steps[link.from];
+    bool several = (source.parallel || source.every) && places[link.from].first != kAbsent;
+    for (uint32_t each = several ? places[link.from].first : from; each <= from; ++each) {
+      auto same = [&](const PlanLink& row) { return row.from == each && row.to == first && !row.mem; };
+      if (!link.mem && std::any_of(plan.links.begin(), plan.links.end(), same)) continue;
+      bool all = link.mem || program.steps[link.to].parallel;
+      for (uint32_t to = first; to <= (all ? last : first); ++to) plan.links.push_back({each, to, link.mem, link.pass});
+    }
   }
   // A tap needs the module that holds what it taps to have run: program order sees to that.
   std::string_view name = At(index).class_name;
+  plan.sure = !program.pattern->may_add;
   plan.evidence = {EvidenceKind::kPattern, std::string(program.pattern->name)};
   if (At(index).origin == Origin::kRecorded && IsListed(name, program.pattern->classes)) {
     plan.evidence = {EvidenceKind::kClass, fmt::format("{}: {}", name, program.pattern->name)};

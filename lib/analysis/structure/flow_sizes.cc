@@ -26,6 +26,7 @@ bool Planner::Sized(FlowPlan& plan) {
   ordered.reserve(plan.links.size());
   plan.order.clear();
   plan.depth = 0;
+  plan.makers = 0;
   plan.in = {};
   while (!ready.empty()) {
     uint32_t at = ready.back();
@@ -78,6 +79,7 @@ bool Planner::SizeOf(FlowPlan& plan, uint32_t at, const std::vector<uint32_t>& i
   }
   FlowPlan& child = Of(step.module);
   plan.depth = std::max(plan.depth, child.depth + 1);
+  plan.makers = std::min(plan.makers + child.makers, 1000);
   if (child.kind == FlowPlan::Kind::kLayer) {
     auto out = Through(child.layer, *given);
     if (!out) return false;

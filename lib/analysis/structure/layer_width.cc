@@ -4,6 +4,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "lib/analysis/structure/module_tree.h"
+
 namespace pthview {
 namespace {
 
@@ -25,7 +27,7 @@ int64_t Number(const Module& layer, std::string_view name) {
 
 const Tensor* Weight(const Model& model, const Module& layer) {
   for (Index tensor : layer.tensors) {
-    std::string_view name = LastStep(model.tensors[tensor].name);
+    std::string_view name = LastStep(NameInPart(model, model.tensors[tensor]));
     if (name == "weight" || name == "weight_v" || name == "weight_orig") return &model.tensors[tensor];
   }
   return nullptr;
@@ -33,7 +35,7 @@ const Tensor* Weight(const Model& model, const Module& layer) {
 
 const Tensor* Bias(const Model& model, const Module& layer) {
   for (Index tensor : layer.tensors) {
-    if (LastStep(model.tensors[tensor].name) == "bias") return &model.tensors[tensor];
+    if (LastStep(NameInPart(model, model.tensors[tensor])) == "bias") return &model.tensors[tensor];
   }
   return nullptr;
 }

@@ -7,11 +7,17 @@
 
 namespace pthview {
 
-// Running statistics, and whatever cannot have a gradient, are buffers.
-inline TensorKind KindByName(std::string_view name, DType dtype) {
+// Running statistics. Names with signs in them stand in brackets: ["block1-0.bn.running_mean"].
+inline bool IsBufferName(std::string_view name) {
+  if (name.ends_with("\"]")) name.remove_suffix(2);
   size_t dot = name.rfind('.');
   if (dot != std::string_view::npos) name.remove_prefix(dot + 1);
-  if (name == "running_mean" || name == "running_var" || name == "num_batches_tracked") return TensorKind::kBuffer;
+  return name == "running_mean" || name == "running_var" || name == "num_batches_tracked";
+}
+
+// Running statistics, and whatever cannot have a gradient, are buffers.
+inline TensorKind KindByName(std::string_view name, DType dtype) {
+  if (IsBufferName(name)) return TensorKind::kBuffer;
   DTypeClass kind = Info(dtype).kind;
   bool floating = kind == DTypeClass::kFloat || kind == DTypeClass::kComplex || kind == DTypeClass::kQuantized;
   return floating ? TensorKind::kParameter : TensorKind::kBuffer;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/escape.h"
+#include "lib/formats/common/tensor_kind.h"
 #include "lib/formats/torch/global_judgement.h"
 #include "lib/formats/torch/torch_walk_internal.h"
 #include "lib/model/path.h"
@@ -15,16 +16,6 @@ namespace pthview {
 using pickle::Kind;
 using pickle::Pair;
 using pickle::Value;
-
-namespace {
-
-bool IsBufferName(std::string_view name) {
-  size_t dot = name.rfind('.');
-  if (dot != std::string_view::npos) name.remove_prefix(dot + 1);
-  return name == "running_mean" || name == "running_var" || name == "num_batches_tracked";
-}
-
-}  // namespace
 
 Index TorchWalk::AddPart(PartKind kind) {
   model_.parts.push_back({.kind = kind, .path = builder_.arena().Copy(path_)});

@@ -122,7 +122,8 @@ TEST(FlowPatterns, EveryRowFitsWhatItNamesAndNothingWithAChildMore) {
     earlier.insert(program.pattern->name);
     // What takes several joined is no square layer: such rows have cases of their own below.
     std::string_view text = program.pattern->program;
-    bool joins = text.find("~cat > project") != text.npos || text.find("~cat > cv3") != text.npos;
+    bool joins = text.find("~cat > project") != text.npos || text.find("~cat > cv3") != text.npos ||
+                 text.find("+ > ~cat") != text.npos;
     if (program.pattern->when == FlowWhen::kAlways && !joins) {
       // An earlier row may name the same: then that one is what is said.
       EXPECT_THAT(EdgesOfRow(program, false).evidence,
@@ -239,10 +240,10 @@ TEST(InferFlow, ALoraPairStandsBesideItsBaseLayer) {
 // ---- What is joined ----
 
 TEST(InferFlow, ABranchAndOneAroundItAreJoined) {
-  Flowing flow = Edges({{"b.cv1", "l4,8"}, {"b.cv2", "l4,8"}, {"b.cv3", "l8,8"}, {"b.m", "l4,4"}});
-  EXPECT_THAT(flow.edges, UnorderedElementsAre("in > b.cv1", "b.cv1 > b.m", "in > b.cv2", "b.m > b.~cat",
+  Flowing flow = Edges({{"b.cv1", "l4,8"}, {"b.cv2", "l4,8"}, {"b.cv3", "l8,8"}, {"b.m.0", "l4,4"}});
+  EXPECT_THAT(flow.edges, UnorderedElementsAre("in > b.cv1", "b.cv1 > b.m.0", "in > b.cv2", "b.m.0 > b.~cat",
                                                "b.cv2 > b.~cat", "b.~cat > b.cv3"));
-  EXPECT_THAT(Edges({{"b.cv1", "l4,8"}, {"b.cv2", "l4,8"}, {"b.cv3", "l8,9"}, {"b.m", "l4,4"}}).edges,
+  EXPECT_THAT(Edges({{"b.cv1", "l4,8"}, {"b.cv2", "l4,8"}, {"b.cv3", "l8,9"}, {"b.m.0", "l4,4"}}).edges,
               Not(Contains(HasSubstr("~cat"))));
 }
 
@@ -273,6 +274,62 @@ TEST(InferFlow, AUNetJoinsByItsChannels) {
                     Contains("up1 > ~cat'"), Contains("~cat' > up2"), Contains("up2 > outc")));
   layers[3].text = "c16,47";  // nothing before has made what it takes more
   EXPECT_THAT(Edges(layers).edges, IsEmpty());
+}
+
+// ---- Layers by name, heads, branches ----
+
+TEST(InferFlow, LayersAreCalledInTheOrderOfTheirNumbersWithTheirNorms) {
+  Flowing flow = Edges(
+      {{"conv1", "c8,3"}, {"conv2", "c16,8"}, {"fc1", "l32,64"}, {"fc2", "l4,32"}, {"bn1", "b8"}, {"bn2", "b16"}});
+  EXPECT_THAT(flow.edges, UnorderedElementsAre("in > conv1", "conv1 > bn1", "bn1 > conv2", "conv2 > bn2", "bn2 > fc1",
+                                               "fc1 > fc2"));
+  EXPECT_THAT(flow.evidence, Each(HasSubstr("shapes: layers in the order of their names")));
+  // A norm as wide as none of them, and sizes that do not chain.
+  EXPECT_THAT(Edges({{"conv1", "c8,3"}, {"conv2", "c16,8"}, {"bn1", "b8"}, {"bn2", "b12"}}).edges, IsEmpty());
+  EXPECT_THAT(Edges({{"l1", "l64,12"}, {"l2", "l1,64"}, {"l3", "l64,12"}, {"l4", "l1,64"}}).edges, IsEmpty());
+}
+
+TEST(InferFlow, HeadsStandSideBySideOnTheirTrunk) {
+  EXPECT_THAT(Edges({{"fc1", "l64,8"}, {"fc2", "l64,64"}, {"actor", "l4,64"}, {"critic", "l1,64"}}).edges,
+              UnorderedElementsAre("in > fc1", "fc1 > fc2", "fc2 > actor", "fc2 > critic"));
+  EXPECT_THAT(Edges({{"actor.0", "l16,8"}, {"actor.2", "l8,16"}, {"critic.0", "l16,8"}, {"critic.2", "l1,16"}}).edges,
+              Not(Contains(HasSubstr("> critic"))));
+}
+
+TEST(InferFlow, BranchesOfOneWidthInAreJoined) {
+  std::vector<Layer> layers = {{"b.branch0", "c16,32"}, {"b.branch1", "c8,32"}, {"b.conv", "c32,24"}};
+  EXPECT_THAT(Edges(layers).edges,
+              UnorderedElementsAre("in > b.branch0", "in > b.branch1", "b.branch0 > b.~cat", "b.branch1 > b.~cat",
+                                   "b.~cat > b.conv", "b.conv > b.~add", "in > b.~add"));
+  layers[2].text = "c32,25";  // takes more than they make
+  EXPECT_THAT(Edges(layers).edges, Not(Contains(HasSubstr("~cat"))));
+}
+
+TEST(InferFlow, WhatFollowsABlockThatMayAddIsNotDrawn) {
+  std::vector<Layer> layers = {{"fc_in", "l32,10"},        {"blocks.0.fc1", "l64,32"}, {"blocks.0.fc2", "l32,64"},
+                               {"blocks.1.fc1", "l64,32"}, {"blocks.1.fc2", "l32,64"}, {"fc_out", "l2,32"}};
+  Flowing flow = Edges(layers);
+  EXPECT_THAT(flow.edges, Contains("blocks.0.fc1 > blocks.0.fc2"));
+  EXPECT_THAT(flow.edges, Not(Contains(HasSubstr("blocks.0.fc2 >"))));
+  EXPECT_THAT(flow.edges, Not(Contains(HasSubstr("> fc_out"))));
+}
+
+TEST(InferFlow, AUNetInASortedFileIsOrderedByItsSides) {
+  std::vector<Layer> layers = {{"bottleneck", "c32,16"}, {"dec1", "c8,16"}, {"dec2", "c16,32"}, {"enc1", "c8,3"},
+                               {"enc2", "c16,8"},        {"out", "c2,8"},   {"up1", "c8,16"},   {"up2", "c32,16"}};
+  Flowing flow = Edges(layers);
+  EXPECT_THAT(flow.edges, IsSupersetOf({"in > enc1", "enc1 > enc2", "enc2 > bottleneck"}));
+  layers[0].name = "whatever";
+  EXPECT_THAT(Edges(layers).edges, Not(Contains(HasSubstr("~cat"))));
+}
+
+TEST(InferFlow, NamesWithSignsInThemAreReadAsOthers) {
+  ModelFixture fixture;
+  fixture.Add(R"(["b-0.0.weight"])", {8, 3, 3, 3});
+  for (const char* name : {"weight", "bias", "running_mean", "running_var"})
+    fixture.Add(std::string("[\"b-0.1.") + name + "\"]", {8});
+  InferGraphs(fixture.model);
+  EXPECT_THAT(fixture.model.graphs.at(0).evidence, Not(IsEmpty()));
 }
 
 // ---- Numbered siblings ----
