@@ -21,6 +21,7 @@ torch.set_num_threads(1)
 NEAR = 1e-3
 PERCENTILES = {"p1": 1, "p5": 5, "p25": 25, "p50": 50, "p75": 75, "p95": 95, "p99": 99}
 SKETCH_ERROR = 1 / 512
+SMALLEST_IN_SKETCH = 1e-307  # below it the sketch's steps are equal, not relative
 
 
 def stats(path, *arguments):
@@ -68,7 +69,7 @@ def truth(values):
         "max": finite.max(),
         "abs_max": abs(finite).max(),
         "l1": math.fsum(abs(finite)),
-        "l2": float(numpy.linalg.norm(finite)),
+        "l2": float(numpy.sqrt((finite.astype(numpy.longdouble)**2).sum())),
     }
     with numpy.errstate(invalid="ignore"):
         out["min_at"] = int(numpy.nanargmin(numpy.where(numpy.isfinite(flat), flat, numpy.inf)))
@@ -134,7 +135,9 @@ class Statistics(unittest.TestCase):
             sharp = values.size <= 65536 and places
             for name, share in PERCENTILES.items():
                 want_here = float(numpy.percentile(finite, share))
-                self.close(name, got[name], want_here, (1e-12 if exact else relative) if sharp else SKETCH_ERROR + 1e-9, want["std"] * 1e-12)
+                scale = want["std"] * 1e-12 if sharp else max(want["std"] * 1e-12, SMALLEST_IN_SKETCH)
+                self.close(name, got[name], want_here,
+                           (1e-12 if exact else relative) if sharp else SKETCH_ERROR + 1e-9, scale)
 
     def check(self, tensors, relative=1e-9, places=True, exact=True):
         document = stats(self.save(tensors), "--percentiles")
@@ -151,12 +154,13 @@ class Statistics(unittest.TestCase):
         torch.manual_seed(1)
         for count in (1000, 300_000, 4_500_000):
             noise = torch.randn(count, dtype=torch.float64)
-            self.check({
-                "a": 1e6 + noise,
+            some = {
                 "b": -1e9 + noise,
-                "c": 1e9 + 1e-3 * noise,
                 "steps": torch.arange(count, dtype=torch.float64) + 1e8,
-            })
+                "a": 1e6 + noise,
+                "c": 1e9 + 1e-3 * noise,
+            }
+            self.check(some if count < 1_000_000 else {"b": some["b"]})
             # float32 rounds the values themselves: the truth is taken from what is stored.
             self.check({"f": (1e4 + noise).float(), "g": (1e6 + noise).float()}, 1e-6)
 
@@ -175,6 +179,10 @@ class Statistics(unittest.TestCase):
                 "constant": torch.full((count,), 0.1, dtype=torch.float64),
                 "ternary": (normal > 0.5).double() - (normal < -0.5).double(),
             }
+            if count > 1_000_000:  # more than one piece; NumPy takes long
+                self.check({"heavy": tensors["heavy"]})
+                self.check({"skewed": tensors["skewed"].float(), "pruned": tensors["pruned"].float()}, 1e-6)
+                continue
             self.check(tensors)
             self.check({name: tensor.float() for name, tensor in tensors.items()}, 1e-6)
 
@@ -210,6 +218,31 @@ class Statistics(unittest.TestCase):
         document = stats(self.save({"huge": noise * 1e300, "tiny": noise * 1e-300}))
         for row in document["rows"]:
             self.close("kurtosis", row["statistics"]["kurtosis"], scipy.stats.kurtosis(noise.numpy()), 1e-9, 1.0)
+
+    def test_adversarial_values_of_every_float_type(self):
+        """Denormals, both signs of zero, values at the ends of the range, means far above the deviation, signs that
+        cancel: what each type can hold of them."""
+        generator = numpy.random.default_rng(12)
+        for dtype, relative in ((torch.float64, 1e-9), (torch.float32, 1e-6), (torch.bfloat16, 1e-6),
+                                (torch.float16, 1e-6), (torch.float8_e4m3fn, 1e-6), (torch.float8_e5m2, 1e-6)):
+            info = torch.finfo(dtype)
+            for count in (1000, 70_001):
+                normal = torch.from_numpy(generator.normal(size=count))
+                signs = torch.from_numpy(generator.choice([-1.0, 1.0], size=count))
+                least = info.smallest_normal * info.eps
+                tensors = {
+                    "denormal": normal * least * 3,
+                    "about_the_smallest_normal": signs * info.smallest_normal * (1 + normal.abs() * info.eps * 4),
+                    "zeros": torch.where(signs > 0, 0.0, -0.0),
+                    "one_among_zeros": torch.where(torch.arange(count) == 77, least * 4, 0.0),
+                    "mean_above": 1 + normal * info.eps * 4,
+                    "cancelling": torch.stack([normal[:count // 2], -normal[:count // 2]], 1).reshape(-1),
+                    "every_scale": signs * torch.exp(torch.linspace(
+                        math.log(max(least, 1e-60)), math.log(min(info.max, 1e60) / 4), count, dtype=torch.float64)),
+                }
+                if dtype != torch.float64:  # fourth powers of float64's own ends are tested by themselves
+                    tensors["huge"] = signs * info.max * (0.5 + 0.4 * torch.rand(count, dtype=torch.float64))
+                self.check({name: tensor.to(dtype) for name, tensor in tensors.items()}, relative)
 
     def test_every_dtype(self):
         torch.manual_seed(6)

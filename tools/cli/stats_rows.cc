@@ -147,10 +147,20 @@ void Judge(const Model& model, const StatsQuery& query, StatsRows* rows) {
     for (Index t : state.tensors) of_states += model.tensors[t].nbytes();
   }
   if (query.deep || of_states <= kDeepByItself) {
-    ParallelFor(states.size(), [&](size_t i) {
-      auto update = ComputeUpdate(model, states[i]);
-      if (update && !update->kind.empty()) by_tensor[states[i].parameter]->update = std::move(*update);
-    });
+    std::vector<Result<UpdateFigures>> updates(states.size());
+    ParallelFor(states.size(), [&](size_t i) { updates[i] = ComputeUpdate(model, states[i]); });
+    std::map<std::pair<std::string, std::string>, size_t> assumed;
+    for (size_t i = 0; i < states.size(); ++i) {
+      std::optional<UpdateFigures>& to = by_tensor[states[i].parameter]->update;
+      if (to || !updates[i] || updates[i]->kind.empty()) continue;  // an optimizer's state before a stored gradient
+      ++assumed[{updates[i]->kind, updates[i]->assumed}];
+      to = std::move(*updates[i]);
+    }
+    for (const auto& [what, count] : assumed) {
+      if (what.second.empty()) continue;
+      rows->notes.push_back(fmt::format("gradient and update_ratio of {} tensor{} ({}); assumed: {}", count,
+                                        count == 1 ? "" : "s", what.first, what.second));
+    }
   } else {
     rows->notes.push_back("the optimizer's states were not read; --deep reads them");
   }
@@ -434,6 +444,7 @@ void PrintStatsJson(Output& out, const Model& model, const StatsRows& rows, cons
       real("weight", row.update->weight);
       real("update_ratio", row.update->ratio);
       real("learning_rate", row.update->learning_rate);
+      json.Key("assumed").String(row.update->assumed);
       json.EndObject();
     }
     if (row.channel >= 0) json.Key("axis").Int(*query.axis).Key("channel").Int(row.channel);

@@ -236,7 +236,8 @@ constexpr Verb kVerbs[] = {
      "What\n"
      "looks unwell follows, with why and what it may mean. Where the file holds optimizer states: `gradient` is the "
      "root\n"
-     "mean square that they remember, `update_ratio` the next step over the weight (without Adam's bias correction).",
+     "mean square that they remember, `update_ratio` the size of the last step over that of the weight; what is "
+     "assumed\nfor them (hyperparameters that are not recorded, say) is told in a note.",
      kStatsExamples, kStatsOptions, 1, SIZE_MAX, RunStats},
     {"diff", "A B", "what two files differ by: tensors, plain values, architecture",
      "Tensors are matched by name, behind prefixes of wrappers and others that many names share, by --map, and by\n"

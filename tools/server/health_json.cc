@@ -59,7 +59,7 @@ Result<std::string> HealthJson(const Model& model, uint64_t index) {
     json.BeginObject().Key("kind").String(update->kind);
     json.Key("gradient").Double(update->gradient).Key("noise").Double(update->noise);
     json.Key("update").Double(update->update).Key("weight").Double(update->weight).Key("ratio").Double(update->ratio);
-    json.Key("learning_rate").Double(update->learning_rate).EndObject();
+    json.Key("learning_rate").Double(update->learning_rate).Key("assumed").String(update->assumed).EndObject();
   }
   json.EndObject();
   return text;

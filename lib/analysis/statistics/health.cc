@@ -245,7 +245,7 @@ class Judge {
           "steps are ruled by a few batches; clipping or a smaller learning rate may help");
     }
     if (update.ratio > 0.1) {
-      Say("large-update", fmt::format("the next step is {:.3g} of the weight", update.ratio),
+      Say("large-update", fmt::format("the last step was {:.3g} of the weight", update.ratio),
           "1e-3 is usual: the learning rate may be too large for it");
     }
   }

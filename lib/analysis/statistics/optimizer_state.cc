@@ -2,12 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <map>
 #include <optional>
-
-#include "lib/analysis/statistics/statistics.h"
-#include "lib/analysis/statistics/value_reader.h"
 
 namespace pthview {
 namespace {
@@ -52,15 +48,20 @@ bool Fits(const Model& model, const std::map<size_t, StateOfParameter>& states, 
     if (number >= parameters.size()) return false;
     for (Index t : state.tensors) {
       const Tensor& tensor = model.tensors[t];
-      if (tensor.numel == 1 && model.tensors[parameters[number]].numel != 1) continue;  // step
-      if (!SameShape(tensor, model.tensors[parameters[number]])) return false;
+      const Tensor& parameter = model.tensors[parameters[number]];
+      if (tensor.numel == 1 && parameter.numel != 1) continue;  // step
+      // Adafactor's: of rows and columns.
+      const bool factor =
+          tensor.name.ends_with("_var") || tensor.name.ends_with("_row") || tensor.name.ends_with("_col");
+      const bool fits = factor ? tensor.numel > 0 && parameter.numel % tensor.numel == 0 : SameShape(tensor, parameter);
+      if (!fits) return false;
       ++compared;
     }
   }
   return compared > 0;
 }
 
-std::vector<std::vector<Index>> CandidateOrders(const Model& model) {
+std::vector<std::vector<Index>> CandidateOrders(const Model& model, bool several_groups) {
   std::vector<std::vector<Index>> orders;
   for (size_t p = 0; p < model.parts.size(); ++p) {
     if (model.parts[p].kind != PartKind::kModel) continue;
@@ -72,72 +73,18 @@ std::vector<std::vector<Index>> CandidateOrders(const Model& model) {
       all.push_back(static_cast<Index>(t));
       if (tensor.requires_grad.value_or(true)) trained.push_back(static_cast<Index>(t));
     }
+    const size_t before = orders.size();
     orders.push_back(all);
     if (trained.size() != all.size() && !trained.empty()) orders.push_back(trained);
+    if (!several_groups) continue;
+    for (size_t o = before, end = orders.size(); o < end; ++o) {
+      std::vector<Index> divided = orders[o];
+      std::ranges::stable_partition(divided, [&](Index t) { return model.tensors[t].shape.size() >= 2; });
+      orders.push_back(std::move(divided));
+    }
   }
   return orders;
 }
-
-double LearningRate(const Model& model, const StateOfParameter& state) {
-  if (state.optimizer == kNone) return UpdateFigures::kNone;
-  const std::string base(model.parts[state.optimizer].path);
-  std::optional<double> rate;
-  for (size_t group = 0;; ++group) {
-    std::string path = (base.empty() ? "" : base + ".") + "param_groups[" + std::to_string(group) + "].lr";
-    auto found = std::ranges::find(model.plain, path, &PlainValue::path);
-    if (found == model.plain.end()) break;
-    double value = 0;
-    auto [end, error] = std::from_chars(found->text.data(), found->text.data() + found->text.size(), value);
-    if (error != std::errc()) return UpdateFigures::kNone;
-    // Which group a parameter is in is not looked up: several rates are no rate.
-    if (rate && *rate != value) return UpdateFigures::kNone;
-    rate = value;
-  }
-  return rate.value_or(UpdateFigures::kNone);
-}
-
-const Tensor* Find(const Model& model, const StateOfParameter& state, std::string_view last) {
-  for (Index t : state.tensors) {
-    std::string_view name = model.tensors[t].path;
-    if (name.ends_with(last) && name.size() > last.size() && name[name.size() - last.size() - 1] == '.') {
-      return &model.tensors[t];
-    }
-  }
-  return nullptr;
-}
-
-// Root mean square of the finite values.
-Result<double> RootMeanSquare(const Model& model, const Tensor& tensor) {
-  PTHVIEW_ASSIGN(Statistics s, ComputeStatistics(model, tensor));
-  return s.finite == 0 ? UpdateFigures::kNone : s.l2 / std::sqrt(static_cast<double>(s.finite));
-}
-
-// Sums over two tensors of the same shape, read in step.
-template <typename Add>
-Status ReadBoth(const Model& model, const Tensor& a, const Tensor& b, Add add) {
-  PTHVIEW_ASSIGN(ValueReader left, ValueReader::OpenAll(model, a));
-  PTHVIEW_ASSIGN(ValueReader right, ValueReader::OpenAll(model, b));
-  std::vector<double> x;
-  std::vector<double> y;
-  constexpr int64_t kStep = 1 << 16;
-  auto read = [](const ValueReader& reader, int64_t at, std::vector<double>* out) {
-    out->clear();
-    return reader.Read(at, kStep, [&](const ValueBlock& block) {
-      out->insert(out->end(), block.floats.begin(), block.floats.end());
-      out->insert(out->end(), block.doubles.begin(), block.doubles.end());
-    });
-  };
-  for (int64_t at = 0; at < std::min(left.count(), right.count()); at += kStep) {
-    PTHVIEW_TRY(read(left, at, &x));
-    PTHVIEW_TRY(read(right, at, &y));
-    for (size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
-      if (std::isfinite(x[i]) && std::isfinite(y[i])) add(x[i], y[i]);
-    }
-  }
-  return Ok();
-}
-
-constexpr double kAdamEpsilon = 1e-8;
 
 }  // namespace
 
@@ -150,9 +97,9 @@ std::vector<StateOfParameter> JoinOptimizerStates(const Model& model) {
       parameters.try_emplace(tensor.name, static_cast<Index>(t));
     }
   }
-  const auto orders = CandidateOrders(model);
   for (size_t p = 0; p < model.parts.size(); ++p) {
     if (model.parts[p].kind != PartKind::kOptimizer) continue;
+    const OptimizerGroups groups(model, model.parts[p].path);
     std::map<size_t, StateOfParameter> numbered;
     std::map<std::string_view, StateOfParameter> named;
     for (size_t t = 0; t < model.tensors.size(); ++t) {
@@ -169,12 +116,14 @@ std::vector<StateOfParameter> JoinOptimizerStates(const Model& model) {
       auto found = parameters.find(key);
       if (found == parameters.end()) continue;
       state.parameter = found->second;
+      state.options = groups.OptionsOf(key, state.state_path);
       joined.push_back(std::move(state));
     }
-    for (const auto& order : orders) {
+    for (const auto& order : CandidateOrders(model, groups.size() > 1)) {
       if (!Fits(model, numbered, order)) continue;
       for (auto& [number, state] : numbered) {
         state.parameter = order[number];
+        state.options = groups.OptionsOf(number, state.state_path);
         joined.push_back(std::move(state));
       }
       break;
@@ -196,55 +145,6 @@ std::vector<StateOfParameter> JoinOptimizerStates(const Model& model) {
     joined.push_back({.parameter = found->second, .state_path = tensor.path, .tensors = {static_cast<Index>(t)}});
   }
   return joined;
-}
-
-Result<UpdateFigures> ComputeUpdate(const Model& model, const StateOfParameter& state) {
-  UpdateFigures figures;
-  PTHVIEW_ASSIGN(figures.weight, RootMeanSquare(model, model.tensors[state.parameter]));
-  figures.learning_rate = LearningRate(model, state);
-  const Tensor* average = Find(model, state, "exp_avg");
-  const Tensor* square = Find(model, state, "exp_avg_sq");
-  const Tensor* momentum = Find(model, state, "momentum_buffer");
-  if (average != nullptr && square != nullptr && SameShape(*average, *square)) {
-    figures.kind = "Adam";
-    long double squares = 0;
-    long double steps = 0;
-    long double means = 0;
-    int64_t count = 0;
-    PTHVIEW_TRY(ReadBoth(model, *average, *square, [&](double m, double v) {
-      v = std::max(v, 0.0);
-      double step = m / (std::sqrt(v) + kAdamEpsilon);
-      squares += v;
-      means += static_cast<long double>(m) * m;
-      steps += static_cast<long double>(step) * step;
-      ++count;
-    }));
-    if (count > 0) {
-      figures.gradient = static_cast<double>(std::sqrt(squares / count));
-      figures.noise = squares > 0 ? static_cast<double>(std::sqrt(means / squares)) : UpdateFigures::kNone;
-      figures.update = static_cast<double>(std::sqrt(steps / count));
-    }
-  } else if (momentum != nullptr) {
-    figures.kind = "SGD with momentum";
-    PTHVIEW_ASSIGN(figures.gradient, RootMeanSquare(model, *momentum));
-    figures.update = figures.gradient;
-  } else if (const Tensor* mean_square = Find(model, state, "square_avg")) {
-    figures.kind = "RMSprop";
-    PTHVIEW_ASSIGN(Statistics s, ComputeStatistics(model, *mean_square));
-    figures.gradient = s.finite == 0 ? UpdateFigures::kNone : std::sqrt(std::max(s.mean, 0.0));
-  } else if (const Tensor* sum = Find(model, state, "sum")) {
-    figures.kind = "Adagrad";
-    PTHVIEW_ASSIGN(Statistics s, ComputeStatistics(model, *sum));
-    figures.gradient = s.finite == 0 ? UpdateFigures::kNone : std::sqrt(std::max(s.mean, 0.0));
-  } else if (state.optimizer == kNone && state.tensors.size() == 1) {
-    figures.kind = "gradient";
-    PTHVIEW_ASSIGN(figures.gradient, RootMeanSquare(model, model.tensors[state.tensors[0]]));
-  }
-  if (!std::isnan(figures.learning_rate)) {
-    figures.update *= figures.learning_rate;
-    if (figures.weight > 0) figures.ratio = figures.update / figures.weight;
-  }
-  return figures;
 }
 
 }  // namespace pthview

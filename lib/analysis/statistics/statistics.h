@@ -59,7 +59,8 @@ struct Statistics {
   double abs_max = kNone;
   std::optional<int64_t> distinct;  // how many different finite values; nullopt: more than 256, or not known
   std::vector<double> values;       // those, ascending, where they are at most 16
-  // By kPercentiles; empty unless asked for. Exact up to 65,536 values, else off by at most 1/512 of the value.
+  // By kPercentiles; empty unless asked for. Exact up to 65,536 values, else off by at most 1/512 of the value
+  // (below 1e-307: by 1e-310).
   std::vector<double> percentiles;
 
   Moments moments;  // what it was made of: for merging

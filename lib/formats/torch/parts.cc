@@ -56,9 +56,9 @@ constexpr std::string_view kModelKeys[] = {
 
 // Keys whose tensors are not weights.
 constexpr std::string_view kNotModelWords[] = {
-    "args",     "arg",     "config", "cfg",    "hparams",   "hyper", "loss",   "losses", "metrics",
-    "metric",   "history", "rng",    "random", "callbacks", "loops", "scaler", "amp",    "meta",
-    "metadata", "results", "train",  "epoch",  "step",      "stats", "param",
+    "args",    "arg",   "config", "cfg",       "hparams", "hyper",  "loss",  "losses",   "metrics",   "metric",
+    "history", "rng",   "random", "callbacks", "loops",   "scaler", "amp",   "meta",     "metadata",  "results",
+    "train",   "epoch", "step",   "stats",     "param",   "grad",   "grads", "gradient", "gradients",
 };
 
 }  // namespace
