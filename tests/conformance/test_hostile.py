@@ -32,12 +32,14 @@ VERBS = {
     "tree": (["tree"], []),
     "show": (["show"], ["good"]),
     "show glob": (["show"], ["*"]),
+    "graph": (["graph", "--json", "--simplify"], []),
     "convert": (["convert", "--to", "json"], ["-o", "OUT/out.json"]),
 }
 EXIT_CODES = {"error": (2,), "findings": (0,), "opens": (0,), "any": (0, 2)}
 OTHER_CODES = {
     "scan --json": (0, 1, 2),
     "tree": (0, 2),
+    "graph": (0, 2),
     "show": (0, 1, 2),
     "show glob": (0, 1, 2),
     "convert": (0, 1, 2)

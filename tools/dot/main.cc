@@ -1,20 +1,22 @@
 // pthview-dot FORMAT: a graph in Graphviz's language on standard input, its picture on standard output.
 //
-// A program of its own so that a graph that takes too long, or too much, is ended without ending more; its caller sets
-// how long it may take, and it says itself how much memory.
-#include <sys/resource.h>
-
+// A program of its own so that a graph that takes too long, or too much, is ended without ending more: its caller sets
+// how long it may take, and it limits itself, before it reads a byte, as external plug-ins are limited. It may read the
+// system's libraries and fonts; write to its standard output, which is open already; and nothing else.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 
 #include <gvc.h>
 
+#include "plugins/host/sandbox.h"
+
 namespace {
 
 // A picture of some thousand boxes takes a few hundred MB.
-constexpr rlim_t kMostMemory = rlim_t{2} << 30;
-constexpr rlim_t kMostSeconds = 120;
+constexpr uint64_t kMostMemory = uint64_t{2} << 30;
+constexpr uint32_t kMostSeconds = 120;
+constexpr uint32_t kMostFiles = 64;
 constexpr size_t kMostText = size_t{64} << 20;
 
 bool ReadAll(std::FILE* file, std::string& text) {
@@ -26,19 +28,20 @@ bool ReadAll(std::FILE* file, std::string& text) {
   return std::ferror(file) == 0;
 }
 
-void Limit(decltype(RLIMIT_AS) what, rlim_t most) {
-  const rlimit limit{most, most};
-  setrlimit(what, &limit);
+// A kernel without Landlock leaves the rest in force.
+bool Confine() {
+  using pthview::plugins::Sandbox;
+  auto sandbox = Sandbox::Prepare({"/etc/fonts", "/usr/share", "/usr/local/share", "/var/cache/fontconfig"},
+                                  {.cpu_seconds = kMostSeconds, .memory_bytes = kMostMemory, .open_files = kMostFiles},
+                                  /*allow_unconfined=*/true);
+  return sandbox && sandbox->Enter() == 0;
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-  Limit(RLIMIT_AS, kMostMemory);
-  Limit(RLIMIT_CPU, kMostSeconds);
-  Limit(RLIMIT_CORE, 0);
   std::string text;
-  if (count != 2 || !ReadAll(stdin, text)) return EXIT_FAILURE;
+  if (!Confine() || count != 2 || !ReadAll(stdin, text)) return EXIT_FAILURE;
   GVC_t* context = gvContext();
   Agraph_t* graph = agmemread(text.c_str());
   if (context == nullptr || graph == nullptr) return EXIT_FAILURE;
