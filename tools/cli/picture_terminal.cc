@@ -24,10 +24,11 @@ constexpr int kLetter = 8;  // pixels of a letter, both ways
 constexpr int kChartRows = 12;
 constexpr int kMostColumns = 100;
 constexpr int kBarColumns = 24;
-constexpr pictures::Color kBetween{96, 96, 96};
+constexpr size_t kMostCaptions = 12;
+constexpr pictures::Color kBetween{40, 40, 48};
 // Seen on dark and on light terminals.
-constexpr pictures::Theme kTheme = {"terminal", {}, {},
-                                    {},         {}, {{64, 140, 220}, {220, 120, 50}, {40, 160, 130}, {180, 90, 180}}};
+constexpr pictures::Theme kTheme = {
+    "terminal", {}, {}, {150, 150, 160}, {}, {}, {{64, 140, 220}, {220, 120, 50}, {40, 160, 130}, {180, 90, 180}}};
 
 // A chart's place among the pictures that are drawn together.
 struct Placed {
@@ -110,6 +111,12 @@ std::vector<Chart> JoinedCharts(const Panel& panel) {
   for (const Chart& chart : panel.charts) tiles.push_back(chart.cells);
   Chart joined{.kind = ChartKind::kCells, .cells = pictures::JoinTiles(tiles, panel.columns, 1, kBetween)};
   joined.tiles = true;
+  joined.x_label = "in reading order: ";
+  for (size_t i = 0; i < panel.charts.size(); ++i) {
+    if (panel.charts.size() > kMostCaptions && i == 1) i = panel.charts.size() - 1;
+    if (i > 0) joined.x_label += panel.charts.size() > kMostCaptions ? " to " : ", ";
+    joined.x_label += panel.charts[i].caption;
+  }
   return {joined};
 }
 
@@ -134,6 +141,7 @@ std::string RangeText(double low, double high) {
 std::string EdgesText(const Chart& chart) {
   switch (chart.kind) {
     case ChartKind::kCells: {
+      if (chart.tiles) return chart.x_label;
       std::string text = chart.y_label;
       if (!chart.x_label.empty()) text += (text.empty() ? "" : " down, ") + chart.x_label + " across";
       return text;

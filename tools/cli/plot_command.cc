@@ -18,7 +18,7 @@
 namespace pthview {
 namespace {
 
-constexpr pictures::Color kBetweenLetters{96, 96, 96};
+constexpr pictures::Color kBetweenLetters{40, 40, 48};
 // Of a terminal made of letters: titles and legends want a few rows, too.
 constexpr int kTextRows = 8;
 constexpr int kMostLetters = 100;
@@ -54,7 +54,7 @@ Result<PlotRequest> RequestOf(const Arguments& arguments) {
 }
 
 void FitTo(const PictureTarget& target, pictures::PlotOptions& options) {
-  options.between = target.theme->paper;
+  options.between = target.theme->gap;
   if (!target.letters()) return;
   options.between = kBetweenLetters;
   options.most_tile_scale = 1;

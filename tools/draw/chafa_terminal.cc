@@ -68,6 +68,11 @@ std::string ShowInTerminal(cairo_surface_t* surface, const TerminalFrame& frame)
     chafa_symbol_map_add_by_tags(symbols, static_cast<ChafaSymbolTags>(SymbolsOf(frame)));
     chafa_canvas_config_set_symbol_map(config, symbols);
     chafa_symbol_map_unref(symbols);
+    // Lines and bars have one colour, and the terminal's ground between them.
+    if (frame.letters != 0) {
+      chafa_canvas_config_set_fg_only_enabled(config, TRUE);
+      chafa_canvas_config_set_color_extractor(config, CHAFA_COLOR_EXTRACTOR_MEDIAN);
+    }
     // Colours stand for values: no dithering, and no contrast that is not there.
     chafa_canvas_config_set_dither_mode(config, CHAFA_DITHER_MODE_NONE);
     chafa_canvas_config_set_preprocessing_enabled(config, FALSE);

@@ -28,7 +28,7 @@ Result<Panel> PlotAttention(const Model& model, const Tensor& tensor, const Plot
   if (split.parts.size() > kMostParts) split.parts.resize(kMostParts);
   const bool tall = split.parts[0].region.columns != INT64_MAX;
   const auto count = static_cast<int64_t>(split.parts.size());
-  if (split.columns == 0) split.columns = std::min<int64_t>(count, tall ? 6 : count > 16 ? 4 : count > 4 ? 3 : 2);
+  if (split.columns == 0) split.columns = std::min<int64_t>(count, tall ? 4 : count > 16 ? 4 : count > 4 ? 3 : 2);
   const int64_t down = (count + split.columns - 1) / split.columns;
   const GridOptions grid_options{
       .most_rows = std::max<int64_t>(4, std::min<int64_t>(options.most_rows / down, tall ? 96 : 48)),

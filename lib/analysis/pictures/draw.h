@@ -15,6 +15,7 @@ struct Theme {
   Color ink;
   Color faint;  // axes, facts, notes
   Color grid;
+  Color gap;       // between tiles: no weight has it, and white ones are seen on it
   Color lines[4];  // told apart by lightness, too
 };
 

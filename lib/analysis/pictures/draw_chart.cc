@@ -183,9 +183,11 @@ double DrawChart(Scene& scene, const Chart& chart, const Box& room, double most_
       box.x = room.x + left;
       box.y = y;
       scene.Image(box.x, box.y, box.width, box.height, chart.cells);
-      if (!chart.y_label.empty()) {
-        scene.Text(room.x + kTiny, box.y + box.height, kTiny, FitWidth(chart.y_label, kTiny, box.height), theme.faint,
-                   Anchor::kStart, false, true);
+      // What does not fit beside it is shortened, and else left out: the shape says it, too.
+      std::string rows = chart.y_label;
+      if (TextWidth(rows, kTiny) > box.height) rows = rows.substr(0, rows.find(" ("));
+      if (!rows.empty() && TextWidth(rows, kTiny) <= box.height) {
+        scene.Text(room.x + kTiny, box.y + box.height, kTiny, rows, theme.faint, Anchor::kStart, false, true);
       }
       if (!chart.x_label.empty()) {
         scene.Text(box.x, box.y + box.height + kTiny + 4, kTiny, FitWidth(chart.x_label, kTiny, room.width - left),
@@ -231,10 +233,26 @@ Scene DrawBareChart(const Chart& chart, double width, double height, const Theme
   const Axis x{chart.x_low, chart.x_high, 0, width};
   switch (chart.kind) {
     case ChartKind::kCells: scene.Image(0, 0, width, height, chart.cells); break;
-    case ChartKind::kLines:
+    case ChartKind::kLines: {
       DrawOdd(scene, chart, x, box, 4);
-      DrawSeries(scene, chart, x, YAxisOf(chart, box), theme, 4);
+      const Axis y = YAxisOf(chart, box);
+      // A letter has one colour for all its dots: the band's edges, so that the line between them is seen.
+      Chart edges{.kind = ChartKind::kLines};
+      Chart lines = chart;
+      for (Series& series : lines.series) {
+        if (!series.low.empty()) {
+          edges.series.push_back({.x = series.x, .y = series.low});
+          edges.series.push_back({.x = series.x, .y = series.high});
+        }
+        series.low.clear();
+        series.high.clear();
+      }
+      Theme pale = theme;
+      std::ranges::fill(pale.lines, theme.faint);
+      DrawSeries(scene, edges, x, y, pale, 2);
+      DrawSeries(scene, lines, x, y, theme, 4);
       break;
+    }
     case ChartKind::kBars: DrawBars(scene, chart, box, theme); break;
     case ChartKind::kText: break;
   }

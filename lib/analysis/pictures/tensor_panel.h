@@ -30,7 +30,7 @@ struct PlotOptions {
   int64_t most_rows = 400;
   int64_t most_columns = 532;
   int64_t budget = int64_t{1} << 26;  // elements that are read for cells
-  Color between{255, 255, 255};       // tiles
+  Color between{203, 212, 226};       // tiles
   int64_t most_tile_scale = 12;       // a weight of a filter is at most so many pixels wide
 };
 
