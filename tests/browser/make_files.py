@@ -3,6 +3,7 @@
 
   small.pth   a few layers of known values; --changed writes it again, with other values and one more layer
   hostile.pth names that are markup, values that are no numbers
+  markup.pth  names and plain values that would end a script or begin a tag
   wide.pth    1,000 blocks under one module
   flat.pth    3,000 tensors without a module
   sparse.pth  a 3 x 4 matrix in COO of which two values are stored
@@ -102,6 +103,12 @@ def hostile():
     return state
 
 
+def markup():
+    names = ("</script><script>window.hacked = 1</script>", "<!--<script>", "<img src=x onerror='window.hacked = 2'>",
+             "\"><svg onload=window.hacked=3>", "${window.hacked = 4}", "a</ScRiPt >.b")
+    return {"note": names[0], names[2]: names[1], "state_dict": collections.OrderedDict((name, count((2, 3))) for name in names)}
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     save(small("--changed" in sys.argv), folder / "small.tmp", "zip")
@@ -109,6 +116,7 @@ def main():
     if "--changed" in sys.argv:
         return
     save(hostile(), folder / "hostile.pth", "zip")
+    save(markup(), folder / "markup.pth", "zip")
     state = collections.OrderedDict((f"blocks.{i}.weight", count((2, 2))) for i in range(1000))
     state["head.weight"] = count((3, 2))
     save(state, folder / "wide.pth", "zip")

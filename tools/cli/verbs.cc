@@ -97,6 +97,8 @@ constexpr std::string_view kDiffOptions[] = {"json", "part",     "include",     
 constexpr std::string_view kTraceOptions[] = {"json",  "part",  "include",  "exclude", "plot",     "output",      "to",
                                               "force", "theme", "terminal", "width",   "no-pager", PTHVIEW_COMMON};
 constexpr std::string_view kLineageOptions[] = {"json", "dot", "no-pager", PTHVIEW_COMMON};
+constexpr std::string_view kReportOptions[] = {"output",  "force",   "all",  "part",
+                                               "include", "exclude", "deep", PTHVIEW_COMMON};
 constexpr std::string_view kQueryOptions[] = {"json", "csv", "markdown", "max-time", PTHVIEW_FITTED};
 constexpr std::string_view kPlotOptions[] = {"output",   "to",   "force",   "kind",    "heads", "colors",      "theme",
                                              "terminal", "part", "include", "exclude", "width", PTHVIEW_COMMON};
@@ -161,6 +163,10 @@ constexpr std::string_view kTraceExamples[] = {
 constexpr std::string_view kLineageExamples[] = {
     "pthview lineage *.safetensors runs/*.pth",
     "pthview lineage --dot *.pth | dot -Tsvg > lineage.svg",
+};
+constexpr std::string_view kReportExamples[] = {
+    "pthview report model.pth -o report.html",
+    "pthview report --all --deep checkpoint.pth -o report.html  # optimizer states too, and large files row by row",
 };
 constexpr std::string_view kQueryExamples[] = {
     "pthview query model.pth \"SELECT name, shape, nbytes FROM tensors ORDER BY nbytes DESC LIMIT 10\"",
@@ -252,6 +258,10 @@ constexpr Verb kVerbs[] = {
      "of\n"
      "others. It is a guess from shared tensors, distances and recorded steps; what is assumed is said.",
      kLineageExamples, kLineageOptions, 1, SIZE_MAX, RunLineage},
+    {"report", "FILE -o OUT", "one HTML page: summary, warnings, modules, every tensor with figures and a picture",
+     "The page is one file without anything from outside, for light and dark screens and for paper. It holds figures,\n"
+     "histograms and small pictures, not the values. The same file gives the same page.",
+     kReportExamples, kReportOptions, 1, 1, RunReport},
     {"query", "FILE... SQL", "any question, as a SELECT of SQL over what the files hold",
      "The tables are tensors, modules, \"values\" (plain ones), findings, statistics, and columns, which describes "
      "them.\n"

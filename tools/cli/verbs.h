@@ -19,6 +19,7 @@ int RunStats(const Arguments& arguments);
 int RunDiff(const Arguments& arguments);
 int RunTrace(const Arguments& arguments);
 int RunLineage(const Arguments& arguments);
+int RunReport(const Arguments& arguments);
 int RunQuery(const Arguments& arguments);
 int RunPlot(const Arguments& arguments);
 int RunGraph(const Arguments& arguments);
