@@ -45,7 +45,10 @@ const Attribute* Layer::Find(std::string_view name) const {
 
 std::string_view Layer::Text(std::string_view name) const {
   const Attribute* attribute = Find(name);
-  return attribute == nullptr ? std::string_view() : attribute->text;
+  if (attribute == nullptr) return {};
+  std::string_view text = attribute->text;
+  const bool quoted = text.size() >= 2 && text.front() == text.back() && (text[0] == '"' || text[0] == '\'');
+  return quoted ? text.substr(1, text.size() - 2) : text;  // as TorchScript has a str
 }
 
 std::optional<int64_t> Layer::Int(std::string_view name) const {
@@ -84,8 +87,19 @@ const Argument* Layer::FindTensor(std::string_view name) const {
   return nullptr;
 }
 
-std::span<const int64_t> Layer::WeightShape() const {
-  const Argument* argument = FindTensor("weight");
+std::optional<std::vector<float>> Layer::Floats(std::string_view name, size_t count) const {
+  const Attribute* attribute = Find(name);
+  if (attribute == nullptr) return std::nullopt;
+  AttributeProto proto = Parsed(*attribute);
+  std::vector<float> values;
+  if (proto.type() == AttributeProto::INTS) values.assign(proto.ints().begin(), proto.ints().end());
+  if (proto.type() == AttributeProto::FLOATS) values.assign(proto.floats().begin(), proto.floats().end());
+  if (auto one = Float(name)) values.assign(count, *one);
+  return values.size() == count && count > 0 ? std::optional(std::move(values)) : std::nullopt;
+}
+
+std::span<const int64_t> Layer::ShapeOf(std::string_view name) const {
+  const Argument* argument = FindTensor(name);
   if (argument == nullptr) return {};
   return model_.tensors[graph_.values[argument->values[0]].tensor].shape;
 }
@@ -122,6 +136,10 @@ bool Layer::TakeInputs(std::string_view spec) {
       made_.inputs.push_back(std::move(data));
       continue;
     }
+    if (word == "1" || word == "0") {
+      if (!AddFilled(word == "1" ? 1.0F : 0.0F)) return false;
+      continue;
+    }
     const bool optional = word.ends_with('?');
     if (optional) word.remove_suffix(1);
     if (const Argument* argument = FindTensor(word)) {
@@ -146,6 +164,22 @@ bool Layer::TakeInputs(std::string_view spec) {
     }
   }
   return tensors == taken;
+}
+
+// A layer without weight and bias computes as if they were ones and zeros.
+bool Layer::AddFilled(float value) {
+  constexpr int64_t kMost = 1 << 16;  // the number may be one that a file claims
+  int64_t count = 0;
+  if (std::span<const int64_t> mean = ShapeOf("running_mean"); mean.size() == 1) {
+    count = mean[0];
+  } else if (auto features = Int("num_features")) {
+    count = *features;
+  } else if (auto shape = Ints("normalized_shape", 0); shape && shape->size() == 1) {
+    count = (*shape)[0];
+  }
+  if (count <= 0 || count > kMost) return false;
+  AddConstant(value == 1 ? "weight" : "bias", std::vector<float>(static_cast<size_t>(count), value));
+  return true;
 }
 
 AttributeProto& Layer::Add(std::string_view name) {

@@ -65,12 +65,16 @@ class Layer {
   std::optional<float> Float(std::string_view name) const;
   // `count` whole numbers; one number stands for as many. `count` 0: as many as there are.
   std::optional<std::vector<int64_t>> Ints(std::string_view name, size_t count) const;
-  std::span<const int64_t> WeightShape() const;
+  std::optional<std::vector<float>> Floats(std::string_view name, size_t count) const;
+  // Of a tensor; empty where there is none.
+  std::span<const int64_t> ShapeOf(std::string_view name) const;
+  std::span<const int64_t> WeightShape() const { return ShapeOf("weight"); }
   // Of the first tensor that TakeInputs took.
   DType WeightType() const { return made_.weight == nullptr ? DType::kUnknown : made_.weight->dtype; }
 
   // ---- what becomes of it ----
-  // "x weight bias?": which tensors stand where; '?' where one may be missing. False when they are not so, or when the
+  // "x weight bias?": which tensors stand where; '?' where one may be missing, 1 and 0 for as many ones or zeros as the
+  // layer has features. False when they are not so, or when the
   // layer has others that say that it is not what it seems (a weight that is computed, codes).
   bool TakeInputs(std::string_view spec);
   void SetInt(std::string_view name, int64_t value);
@@ -94,6 +98,7 @@ class Layer {
  private:
   const Attribute* Find(std::string_view name) const;
   const Argument* FindTensor(std::string_view name) const;
+  bool AddFilled(float value);
   bool AddTensor(const Argument& argument);
   pthview_onnx::AttributeProto& Add(std::string_view name);
   pthview_onnx::TensorProto& AddConstantOf(std::string_view name);

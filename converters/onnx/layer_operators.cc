@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "lib/base/text_hash.h"
 
@@ -119,6 +121,13 @@ bool LastDimensions(Layer& layer) {
   } else {
     layer.CopyFloat("epsilon", "eps");
   }
+  return true;
+}
+
+// LayerNorm without weight and bias, over one dimension.
+bool LastDimension(Layer& layer) {
+  layer.SetInt("axis", -1);
+  layer.CopyFloat("epsilon", "eps");
   return true;
 }
 
@@ -250,6 +259,45 @@ bool DepthToSpace(Layer& layer) {
   return true;
 }
 
+// 2 for "(2, 2)"; 0 for a number alone.
+size_t ItemsIn(std::string_view text) {
+  if (!text.starts_with('(')) return 0;
+  return static_cast<size_t>(std::count(text.begin(), text.end(), ',')) + (text.ends_with(",)") ? 0 : 1);
+}
+
+// Where the number of dimensions is known: "nearest" alone takes images of any.
+bool Resize(Layer& layer) {
+  std::string_view mode = layer.Text("mode");
+  const bool size = layer.Has("size") && !layer.IsNone("size");
+  std::string_view given = size ? "size" : "scale_factor";
+  const bool nearest = mode == "nearest";
+  size_t count = mode == "linear" ? 1 : mode == "bilinear" || mode == "bicubic" ? 2 : mode == "trilinear" ? 3 : 0;
+  if (nearest) count = layer.Dimensions();
+  if (nearest && count == 0) count = ItemsIn(layer.Text(given));
+  if (count == 0 || count > 3) return false;
+  std::vector<int64_t> axes(count);
+  for (size_t i = 0; i < count; ++i) axes[i] = static_cast<int64_t>(i) + 2;
+  layer.AddAbsent();
+  if (size) {
+    auto sizes = layer.Ints("size", count);
+    if (!sizes) return false;
+    layer.AddAbsent();
+    layer.AddConstant("sizes", *sizes);
+  } else {
+    auto scales = layer.Floats("scale_factor", count);
+    if (!scales) return false;
+    layer.AddConstant("scales", *scales);
+  }
+  layer.SetInts("axes", axes);
+  layer.SetText("mode", nearest ? "nearest" : mode == "bicubic" ? "cubic" : "linear");
+  layer.SetText("coordinate_transformation_mode", nearest                                       ? "asymmetric"
+                                                  : layer.Int("align_corners").value_or(0) == 1 ? "align_corners"
+                                                                                                : "half_pixel");
+  if (nearest) layer.SetText("nearest_mode", "floor");
+  if (mode == "bicubic") layer.SetFloat("cubic_coeff_a", -0.75F);
+  return true;
+}
+
 // torch counts from the last dimension: left, right, top, bottom, front, back.
 bool Pad(Layer& layer) {
   const size_t count = layer.Dimensions();
@@ -301,11 +349,15 @@ constexpr Row kRows[] = {
     {"Embedding", "Gather", 13, "weight x", Rank::kOneMore, Lookup},
     {"BatchNorm BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm", "BatchNormalization", 15,
      "x weight bias running_mean running_var", Rank::kAsInput, BatchNorm},
+    {"BatchNorm BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm", "BatchNormalization", 15,
+     "x 1 0 running_mean running_var", Rank::kAsInput, BatchNorm},
     {"FrozenBatchNorm2d", "BatchNormalization", 15, "x weight bias running_mean running_var", Rank::kAsInput, Epsilon,
      "torchvision.ops"},
     {"InstanceNorm1d InstanceNorm2d InstanceNorm3d", "InstanceNormalization", 6, "x weight bias", Rank::kAsInput,
      Epsilon},
+    {"InstanceNorm1d InstanceNorm2d InstanceNorm3d", "InstanceNormalization", 6, "x 1 0", Rank::kAsInput, Epsilon},
     {"LayerNorm", "LayerNormalization", 17, "x weight bias?", Rank::kAsInput, LastDimensions},
+    {"LayerNorm", "LayerNormalization", 17, "x 1 0", Rank::kAsInput, LastDimension},
     {"RMSNorm", "RMSNormalization", 23, "x weight", Rank::kAsInput, LastDimensions},
     {"GroupNorm", "GroupNormalization", 21, "x weight bias", Rank::kAsInput, GroupNorm},
     {"PReLU", "PRelu", 16, "x weight"},
@@ -318,6 +370,7 @@ constexpr Row kRows[] = {
     {"Identity", "Identity", 14},
     {"Dropout Dropout1d Dropout2d Dropout3d", "Dropout", 13, "x", Rank::kAsInput, Dropout},
     {"LocalResponseNorm CrossMapLRN2d", "LRN", 13, "x", Rank::kAsInput, ResponseNorm},
+    {"Upsample UpsamplingBilinear2d UpsamplingNearest2d", "Resize", 19, "x", Rank::kAsInput, Resize},
     {"PixelShuffle", "DepthToSpace", 13, "x", Rank::kAsInput, DepthToSpace},
     {"ZeroPad1d ZeroPad2d ZeroPad3d ConstantPad1d ConstantPad2d ConstantPad3d ReflectionPad1d ReflectionPad2d "
      "ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d CircularPad1d CircularPad2d CircularPad3d",
@@ -345,39 +398,43 @@ constexpr Row kRows[] = {
     {"LogSoftmax", "LogSoftmax", 13, "x", Rank::kAsInput, Softmax},
 };
 
-const Row* RowOf(const Node& node) {
+// A class may have several rows: the first that fits decides.
+std::span<const Row* const> RowsOf(const Node& node) {
   static const auto rows = [] {
-    std::unordered_map<std::string_view, const Row*, TextHash> by_class;
+    std::unordered_map<std::string_view, std::vector<const Row*>, TextHash> by_class;
     for (const Row& row : kRows) {
       for (std::string_view rest = row.classes; !rest.empty();) {
         std::string_view name = rest.substr(0, rest.find(' '));
-        by_class.emplace(name, &row);
+        by_class[name].push_back(&row);
         rest.remove_prefix(std::min(rest.size(), name.size() + 1));
       }
     }
     return by_class;
   }();
   auto found = rows.find(std::string_view(node.op));
-  if (found == rows.end()) return nullptr;
-  const Row& row = *found->second;
-  const std::string_view domain = node.domain;
-  const bool below = domain.starts_with(row.domain) && (domain.size() == row.domain.size() || row.domain != kTorch);
-  return below ? &row : nullptr;
+  if (found == rows.end()) return {};
+  return found->second;
+}
+
+bool IsIn(std::string_view domain, const Row& row) {
+  return domain.starts_with(row.domain) && (domain.size() == row.domain.size() || row.domain != kTorch);
 }
 
 }  // namespace
 
 std::optional<LayerOperator> OperatorOf(const Initializers& initializers, const Model& model, const Graph& graph,
                                         const Node& node, int opset) {
-  const Row* row = RowOf(node);
-  if (row == nullptr || row->since > opset) return std::nullopt;
-  Layer layer(initializers, model, graph, node);
-  if (!layer.TakeInputs(row->inputs) || !row->describe(layer)) return std::nullopt;
-  LayerOperator made = layer.Take();
-  made.op = row->op;
-  made.since = row->since;
-  made.rank = row->rank;
-  return made;
+  for (const Row* row : RowsOf(node)) {
+    if (row->since > opset || !IsIn(node.domain, *row)) continue;
+    Layer layer(initializers, model, graph, node);
+    if (!layer.TakeInputs(row->inputs) || !row->describe(layer)) continue;
+    LayerOperator made = layer.Take();
+    made.op = row->op;
+    made.since = row->since;
+    made.rank = row->rank;
+    return made;
+  }
+  return std::nullopt;
 }
 
 }  // namespace pthview
