@@ -6,6 +6,7 @@
 // for ONNX's operators cannot be without.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,6 +24,7 @@
 namespace pthview {
 
 inline constexpr char kNodeDomain[] = "pthview";
+inline constexpr std::string_view kParameter = "Parameter";  // lib/analysis/structure's node for a tensor beside layers
 
 class GraphNodes {
  public:
@@ -45,7 +47,16 @@ class GraphNodes {
   int opset() const { return opset_; }
 
  private:
-  struct Frame;
+  // One graph on the way from the root to the node that is being added.
+  struct Frame {
+    const Graph& graph;
+    std::string prefix;               // path of the module whose body this is
+    std::vector<std::string> names;   // of its values, as far as they are known
+    std::vector<std::string> wanted;  // names that values must get
+    size_t next = 0;                  // node
+    std::vector<Channels> channels;   // of its values
+    std::vector<bool> used;           // values that a node takes, or the graph gives
+  };
   Frame Open(const Graph& graph, std::string prefix) const;
   Frame Enter(const Frame& outer, const Node& node) const;
   void Leave(const Frame& inner, Frame& outer) const;

@@ -236,6 +236,22 @@ void Layer::CopyFloat(std::string_view to, std::string_view from) {
   }
 }
 
+// torch's padding is as much at both ends, or a word: "same" puts what is odd at the end.
+void Layer::CopyPads(size_t count) {
+  std::string_view text = Text("padding");
+  if (text == "same" || text == "valid") {
+    SetText("auto_pad", text == "same" ? "SAME_UPPER" : "VALID");
+    return;
+  }
+  auto values = Ints("padding", count);
+  if (!values) {
+    Unknown("pads");
+    return;
+  }
+  values->insert(values->end(), values->begin(), values->end());
+  SetInts("pads", *values);
+}
+
 TensorProto& Layer::AddConstantOf(std::string_view name) {
   OperatorInput& input = made_.inputs.emplace_back();
   input.kind = OperatorInput::Kind::kConstant;

@@ -85,6 +85,8 @@ class Layer {
   void CopyInt(std::string_view to, std::string_view from);
   void CopyInts(std::string_view to, std::string_view from, size_t count);
   void CopyFloat(std::string_view to, std::string_view from);
+  // Of `count` dimensions, both ends of each.
+  void CopyPads(size_t count);
   void Takes(std::vector<int64_t> shape) { made_.takes = std::move(shape); }
   void Unknown(std::string_view name) { made_.unknown.push_back(name); }
   // Inputs that ONNX wants as values.
