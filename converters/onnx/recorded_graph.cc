@@ -95,7 +95,7 @@ std::string TargetOf(const Node& node) {
 }  // namespace
 
 RecordedGraph::Scope RecordedGraph::Open(const Graph& graph, const Scope* around) const {
-  Scope scope{graph, around, std::vector<std::string>(graph.values.size()), {}};
+  Scope scope{graph, around, std::vector<std::string>(graph.values.size()), {}, {}};
   for (size_t i = 0; i < graph.values.size(); ++i) {
     if (!graph.values[i].name.empty()) scope.by_name.emplace(graph.values[i].name, static_cast<Index>(i));
   }
@@ -105,6 +105,7 @@ RecordedGraph::Scope RecordedGraph::Open(const Graph& graph, const Scope* around
 std::string RecordedGraph::Define(Scope& scope, Index value, GraphProto* frame) {
   const GraphValue& row = scope.graph.values[value];
   scope.names[value] = values_.Claim(ValidUtf8(row.name));
+  scope.own.insert(scope.names[value]);
   if (frame != nullptr) {
     ValueInfoProto info;
     info.set_name(scope.names[value]);
@@ -126,6 +127,7 @@ std::string RecordedGraph::NameOf(Scope& scope, Index value) {
     }
   }
   Define(scope, value, nullptr);
+  scope.own.erase(scope.names[value]);
   auto& input = *frame_.add_input();
   input.set_name(scope.names[value]);
   input.set_doc_string("the file does not say where it comes from");
@@ -204,6 +206,16 @@ void RecordedGraph::Fill(const Node& node, Scope& scope, NodeProto& proto, Graph
   SetProperty(proto, "pthview.source", ValidUtf8(node.source));
 }
 
+// A body may give what a graph around it has made; ONNX wants it to come from the body's own nodes.
+std::string RecordedGraph::Passed(const std::string& name, GraphProto& frame) {
+  NodeProto& node = *frame.add_node();
+  node.set_name(nodes_.Claim(name));
+  node.set_op_type("Identity");
+  node.add_input(name);
+  node.add_output(values_.Claim(name));
+  return node.output(0);
+}
+
 void RecordedGraph::Outputs(Scope& scope, GraphProto& frame) {
   std::unordered_set<std::string, TextHash> listed;
   auto add = [&](Index value, std::string about) {
@@ -215,6 +227,7 @@ void RecordedGraph::Outputs(Scope& scope, GraphProto& frame) {
       name = initializers_.Of(row.tensor).front().name;
     }
     if (name.empty() || !listed.insert(name).second) return;
+    if (scope.around != nullptr && !scope.own.contains(name)) name = Passed(name, frame);
     auto& output = *frame.add_output();
     output.set_name(std::move(name));
     output.set_doc_string(std::move(about));

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "converters/onnx/initializers.h"
@@ -39,6 +40,7 @@ class RecordedGraph {
     const Scope* around = nullptr;
     std::vector<std::string> names;                                 // by value; empty: not yet
     std::unordered_map<std::string_view, Index, TextHash> by_name;  // to find what a body uses
+    std::unordered_set<std::string, TextHash> own;                  // names that it defines itself
   };
   Scope Open(const Graph& graph, const Scope* around) const;
   void Body(const Graph& graph, const Scope& around, pthview_onnx::GraphProto& proto);
@@ -47,6 +49,7 @@ class RecordedGraph {
   void FillAttributes(const Node& node, const Scope& scope, pthview_onnx::NodeProto& proto);
   void Outputs(Scope& scope, pthview_onnx::GraphProto& frame);
   std::string NameOf(Scope& scope, Index value);
+  std::string Passed(const std::string& name, pthview_onnx::GraphProto& frame);
   std::string Define(Scope& scope, Index value, pthview_onnx::GraphProto* frame);
 
   const Model& model_;

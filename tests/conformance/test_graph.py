@@ -227,6 +227,24 @@ class Graphs(unittest.TestCase):
             self.assertEqual(len(names), len(classes))
 
 
+class OnnxOfPrograms(unittest.TestCase):
+    """TorchScript, lite and traced programs: the ONNX of each holds the graph that `graph --json` prints."""
+
+    def check(self, path):
+        import onnx
+        result = runner.run([ARGS.pthview, "graph", "--json", path], SECONDS)
+        document = json.loads(result.out) if result.code == 0 and result.out else {"graphs": []}
+        if not any(graph["origin"] == "recorded" for graph in document["graphs"]):
+            self.skipTest(result.err.decode(errors="replace"))
+        with tempfile.TemporaryDirectory() as folder:
+            out = pathlib.Path(folder) / "graph.onnx"
+            result = runner.run([ARGS.pthview, "convert", "--graph", "recorded", path, "-o", out], SECONDS)
+            self.assertEqual(runner.complaints(result, codes=(0,), megabytes=4096), [])
+            model = onnx.load(out)
+        onnx.checker.check_model(model)
+        self.assertEqual(structure_of_onnx(model), structure_of_json(document))
+
+
 def structure_of_json(document):
     """Of `graph --json`: operators, and who gives what to whom, of the graphs that are no bodies."""
     operators, edges = collections.Counter(), collections.Counter()
@@ -236,6 +254,8 @@ def structure_of_json(document):
             if not graph["body"]:
                 makers |= {value: node["op"] for row in node["outputs"] for value in row["values"]}
         for node in graph["nodes"]:
+            if not any(row["values"] for row in [*node["inputs"], *node["outputs"]]):  # left out, and said so
+                continue
             operators[(node["domain"], node["op"])] += 1
             for value in [value for row in node["inputs"] for value in row["values"]]:
                 if value in makers:
@@ -250,6 +270,8 @@ def structure_of_onnx(model):
 
     def count(graph):
         for node in graph.node:
+            if not node.domain:  # Identity: what a body hands on of what is around it
+                continue
             operators[(node.domain.removeprefix("torch").removeprefix("."), node.op_type)] += 1
             for attribute in node.attribute:
                 if attribute.type == onnx.AttributeProto.GRAPH:
@@ -268,6 +290,9 @@ def add_tests():
     files = sorted(ARGS.programs.rglob("*.pt2"))
     if ARGS.corpus and ARGS.corpus.is_dir():
         files += sorted(ARGS.corpus.rglob("*.pt2"))
+    for path in sorted(ARGS.programs.rglob("*")):
+        if path.suffix in (".pt", ".ptl"):
+            setattr(OnnxOfPrograms, f"test_{path.parent.name}_{path.stem}", lambda self, path=path: self.check(path))
     for number, path in enumerate(files):
         name = f"{number}_{path.stem}"
         setattr(Graphs, f"test_{name}", lambda self, path=path: self.check(path))

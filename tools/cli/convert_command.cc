@@ -12,6 +12,7 @@
 #include "lib/base/named_source.h"
 #include "lib/formats/annotations.h"
 #include "lib/formats/format.h"
+#include "plugins/host/graph_plugins.h"
 #include "tools/cli/console.h"
 #include "tools/cli/json_rows.h"
 #include "tools/cli/selection.h"
@@ -81,6 +82,18 @@ Status WriteAnnotations(Model& model, std::span<const Index> tensors, const Conv
   return Ok();
 }
 
+// The graph of a TorchScript archive, for converters that write graphs: only a plug-in can tell it.
+Status AddRecordedGraphs(const Arguments& arguments, const Converter& converter, const ConvertOptions& options,
+                         Model& model) {
+  const bool wanted = std::ranges::find(converter.options, "graph") != converter.options.end();
+  if (!wanted || options.graph == "inferred" || !plugins::NeedsGraphPlugin(model)) return Ok();
+  Status added = plugins::AddPluginGraphs(model);
+  if (added || options.graph == "recorded") return added;
+  PrintError(added.error());
+  PrintNote(arguments, "so the graph is inferred");
+  return Ok();
+}
+
 Status Run(const Arguments& arguments) {
   ConvertOptions options;
   options.output = arguments.Value("output");
@@ -104,6 +117,7 @@ Status Run(const Arguments& arguments) {
   PTHVIEW_ASSIGN(Model model, OpenWithAnnotations(arguments.files[0], {.content = true}));
   PTHVIEW_ASSIGN(Selection selection,
                  SelectTensors(model, arguments, converter->takes_all ? Scope::kEverything : Scope::kModels));
+  PTHVIEW_TRY(AddRecordedGraphs(arguments, *converter, options, model));
   uint64_t total = 0;
   for (Index i : selection.tensors) total += model.tensors[i].nbytes();
   Progress progress("writing", total);
