@@ -33,12 +33,16 @@ export const toast = (message, lasting = false) => {
 
 const GONE = 'pthview has ended or cannot be reached: what is drawn stays, values can no longer be read. Start `pthview serve` again and reload.';
 
-// The server's reply; throws its message when it refuses.
-export const request = async (address) => {
+// The server's reply; throws its message when it refuses. When `signal` gives up, the connection is closed, from which
+// the server knows that nobody waits for what it computes.
+export const request = async (address, signal) => {
     let response = null;
     try {
-        response = await fetch(address);
-    } catch {
+        response = await fetch(address, { signal });
+    } catch (error) {
+        if (error.name === 'AbortError') {
+            throw error;
+        }
         toast(GONE, true);
         throw new Error('the server does not answer.');
     }
@@ -55,4 +59,4 @@ export const request = async (address) => {
 
 export const gone = () => toast(GONE, true);
 
-export const json = async (address) => (await request(address)).json();
+export const json = async (address, signal) => (await request(address, signal)).json();

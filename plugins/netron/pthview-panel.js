@@ -35,7 +35,7 @@ const STATISTICS = [
 // What the optimizer's state tells of a weight: key, name, meaning.
 const UPDATE = [['gradient', 'gradient', 'root mean square of the gradient'],
     ['noise', 'agreement', '1 where gradients agree from step to step, near 0 where they cancel'],
-    ['update', 'update', 'root mean square of the next step, with the learning rate where that is recorded'],
+    ['update', 'update', 'root mean square of the last step, without weight decay'],
     ['ratio', 'update / weight', 'about 1e-3 is usual'], ['learning_rate', 'learning rate', '']];
 
 // `netron` is what view.js exports.
@@ -136,7 +136,8 @@ export const installPanel = (netron) => {
             }
             const place = make('div');
             this.element.append(place);
-            json(`api/v1/files/${encodeURIComponent(this._tensor.file)}/health/${this._tensor.index}`).then(({ warnings, update }) => {
+            this._asking = new AbortController();
+            json(`api/v1/files/${encodeURIComponent(this._tensor.file)}/health/${this._tensor.index}`, this._asking.signal).then(({ warnings, update }) => {
                 const rows = list(warnings).map(({ code, why, meaning }) => make('div', 'pthview-finding pthview-warning',
                     make('b', '', text(why)), make('div', '', text(meaning)), make('small', '', text(code))));
                 if (rows.length > 0) {
@@ -151,6 +152,9 @@ export const installPanel = (netron) => {
                             cell.dataset.name = key;
                             return cell;
                         })));
+                    if (update.assumed) {
+                        place.append(make('div', 'pthview-remark', `Assumed: ${text(update.assumed)}.`));
+                    }
                 }
             }).catch(() => {}); // the panel says already what cannot be read
         }
@@ -208,6 +212,10 @@ export const installPanel = (netron) => {
         }
 
         deactivate() {
+            this._tensor.giveUp();
+            if (this._asking) {
+                this._asking.abort();
+            }
             this.emit('select', null);
         }
     };

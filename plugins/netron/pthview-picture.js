@@ -39,6 +39,7 @@ export const heatmap = (address, matrix) => {
     let region = { row: 0, rows: matrix.rows, column: 0, columns: matrix.columns };
     let most = 0;
     let asked = 0;
+    let asking = new AbortController();
     let drawn = null;
 
     const paint = ({ rows, columns, values }) => {
@@ -71,11 +72,13 @@ export const heatmap = (address, matrix) => {
     };
     const draw = async () => {
         const question = ++asked;
+        asking.abort();
+        asking = new AbortController();
         const { row, rows, column, columns } = region;
         try {
             const values = rows * columns <= 4096 && rows <= 256 && columns <= 256 ?
                 { rows, columns, values: await matrix.read(row, rows, column, columns) } :
-                await json(`${address}&row=${row}&rows=${rows}&column=${column}&columns=${columns}`);
+                await json(`${address}&row=${row}&rows=${rows}&column=${column}&columns=${columns}`, asking.signal);
             if (question !== asked) {
                 return; // the reader has moved on
             }

@@ -99,15 +99,32 @@ export class Tensor {
         return this._promise;
     }
 
-    async _read() {
-        this.error = MISSING[this._document.tensors.data[this.index]] || '';
-        try {
-            this.reply = await json(`${this.address()}?values=${PREVIEW}`);
-            const { error } = this.reply;
-            this.error = this.error || text(error && error.message ? error.message : error);
-        } catch (error) {
-            this.error = this.error || `The values could not be read: ${error.message}`;
-            this._promise = null; // the next look may have more luck
+    // The reader has moved on: what is still being computed is not wanted any more. The next look asks again.
+    giveUp() {
+        if (this._asking) {
+            this._asking.abort();
+            [this._asking, this._promise] = [null, null];
         }
+    }
+
+    async _read() {
+        const asking = new AbortController();
+        this._asking = asking;
+        let error = MISSING[this._document.tensors.data[this.index]] || '';
+        let reply = null;
+        let again = false; // the next look may have more luck
+        try {
+            reply = await json(`${this.address()}?values=${PREVIEW}`, asking.signal);
+            error = error || text(reply.error && reply.error.message ? reply.error.message : reply.error);
+        } catch (failure) {
+            error = error || `The values could not be read: ${failure.message}`;
+            again = true;
+        }
+        if (this._asking !== asking) {
+            return; // given up
+        }
+        [this._asking, this.error] = [null, error];
+        this.reply = reply || this.reply;
+        this._promise = again ? null : this._promise;
     }
 }

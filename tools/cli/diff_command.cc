@@ -17,6 +17,7 @@
 #include "tools/cli/console.h"
 #include "tools/cli/selection.h"
 #include "tools/cli/tensor_table.h"
+#include "tools/cli/terminal.h"
 #include "tools/cli/text_table.h"
 #include "tools/cli/verbs.h"
 
@@ -110,7 +111,8 @@ void PrintAlone(Output& out, const Style& style, const Model& model, const std::
   More(out, tensors.size(), most);
 }
 
-void PrintText(Output& out, const Style& style, const Model& a, const Model& b, const FileDiff& diff, size_t most) {
+void PrintText(Output& out, const Style& style, const Model& a, const Model& b, const FileDiff& diff, size_t most,
+               size_t width) {
   out << fmt::format("--- {}\n+++ {}\n", EscapeForTerminal(a.file), EscapeForTerminal(b.file));
   if (a.format != b.format) {
     out << fmt::format("formats: {} and {}\n", EscapeForTerminal(a.format), EscapeForTerminal(b.format));
@@ -133,9 +135,9 @@ void PrintText(Output& out, const Style& style, const Model& a, const Model& b, 
   TextTable table({{.title = "tensor"},
                    {.title = ""},
                    {.title = "max", .right = true},
-                   {.title = "mean", .right = true},
+                   {.title = "mean", .right = true, .give_up = 3},
                    {.title = "relative", .right = true},
-                   {.title = "cosine", .right = true},
+                   {.title = "cosine", .right = true, .give_up = 2},
                    {.title = "differing", .right = true},
                    {.title = "", .idle = ""}});
   size_t listed = 0;
@@ -158,7 +160,7 @@ void PrintText(Output& out, const Style& style, const Model& a, const Model& b, 
                ShortNumber(d.relative), std::isnan(d.cosine) ? "-" : fmt::format("{:.6f}", d.cosine),
                PercentText(d.different, d.count), note});
   }
-  if (!table.empty()) table.Print(out, style);
+  if (!table.empty()) table.Print(out, style, width);
   More(out, unlike, listed);
   PrintChanges(out, style, "values", diff.metadata, most);
   std::string counts;
@@ -332,7 +334,7 @@ int RunDiff(const Arguments& arguments) {
     PrintJson(out, models[0], models[1], *diff, same);
   } else {
     PrintText(out, Style(UseColor(arguments)), models[0], models[1], *diff,
-              arguments.Flag("full") ? SIZE_MAX : kRowsShown);
+              arguments.Flag("full") ? SIZE_MAX : kRowsShown, ReadableWidth(arguments));
   }
   Leave(out, same ? kExitOk : kExitNo);
 }

@@ -20,6 +20,7 @@
 #include "tools/cli/selection.h"
 #include "tools/cli/stats_rows.h"
 #include "tools/cli/tensor_table.h"
+#include "tools/cli/terminal.h"
 #include "tools/cli/text_table.h"
 #include "tools/cli/verbs.h"
 
@@ -124,7 +125,8 @@ int RunStats(const Arguments& arguments) {
   } else if (arguments.Flag("csv")) {
     PrintStatsCsv(out, *model, *rows, query);
   } else {
-    PrintStatsTable(out, Style(UseColor(arguments)), *model, *rows, query);
+    PrintStatsTable(out, Style(UseColor(arguments)), *model, *rows, query, ClassesAreRecorded(*model, *selection),
+                    ReadableWidth(arguments));
   }
   out.Flush();  // notes stand behind the table
   bool failed = false;

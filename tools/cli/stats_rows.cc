@@ -10,6 +10,7 @@
 
 #include "lib/analysis/names/suggest.h"
 #include "lib/analysis/statistics/figures.h"
+#include "lib/base/display_width.h"
 #include "lib/base/escape.h"
 #include "lib/base/progress.h"
 #include "lib/base/threads.h"
@@ -314,27 +315,38 @@ Result<StatsRows> MakeStatsRows(const Model& model, const Selection& selection, 
 }
 
 void PrintStatsTable(Output& out, const Style& style, const Model& model, const StatsRows& rows,
-                     const StatsQuery& query) {
+                     const StatsQuery& query, bool recorded, size_t width) {
+  ColumnFacts facts;
+  for (const StatsRow& row : rows.rows) {
+    if (row.tensor != kNone) facts.Add(model.tensors[row.tensor], row.name, 0);
+  }
+  const std::string grad = facts.rows == 0 ? "" : GradInPlaceOfColumn(facts, recorded);
   std::vector<TextColumn> columns = {{.title = query.by == "tensor" ? "name" : query.by}};
-  columns.push_back({.title = "shape", .idle = ""});
-  for (const char* title : {"mean", "std", "min", "max", "l2", "skewness", "kurtosis"}) {
-    columns.push_back({.title = title, .right = true});
+  // What is given up first says least of whether something is wrong.
+  columns.push_back({.title = "shape", .idle = "", .give_up = 5});
+  for (auto [title, give_up] : {std::pair("mean", 1), std::pair("std", 0), std::pair("min", 3), std::pair("max", 2),
+                                std::pair("l2", 6), std::pair("skewness", 9), std::pair("kurtosis", 8)}) {
+    columns.push_back({.title = title, .right = true, .give_up = give_up});
   }
-  for (const char* title : {"zeros", "near_zeros", "nans", "infinities"}) {
-    columns.push_back({.title = title, .right = true, .idle = "0"});
+  for (auto [title, give_up] :
+       {std::pair("zeros", 1), std::pair("near_zeros", 7), std::pair("nans", 0), std::pair("infinities", 0)}) {
+    columns.push_back({.title = title, .right = true, .idle = "0", .give_up = give_up});
   }
-  columns.push_back({.title = "distinct", .right = true, .idle = ""});
+  columns.push_back({.title = "distinct", .right = true, .idle = "", .give_up = 4});
   if (query.options.percentiles) {
     for (const char* title : {"p1", "p5", "p25", "p50", "p75", "p95", "p99"}) {
-      columns.push_back({.title = title, .right = true, .idle = "-"});
+      columns.push_back({.title = title, .right = true, .idle = "-", .give_up = 1});
     }
   }
   for (const char* title : {"rank", "stable_rank", "condition", "alpha", "gradient", "update_ratio"}) {
-    columns.push_back({.title = title, .right = true, .idle = "-"});
+    columns.push_back({.title = title, .right = true, .idle = "-", .give_up = 1});
   }
-  columns.push_back({.title = "requires_grad", .idle = "-"});
+  columns.push_back({.title = "requires_grad", .idle = "-", .give_up = 4});
   columns.push_back({.title = "histogram", .idle = ""});
   columns.push_back({.title = "", .idle = ""});
+  for (TextColumn& column : columns) {
+    if (column.title == query.sort) column.give_up = 0;
+  }
   TextTable table(columns);
   for (const StatsRow& row : rows.rows) {
     const Statistics s = row.statistics.value_or(Statistics{});
@@ -358,18 +370,19 @@ void PrintStatsTable(Output& out, const Style& style, const Model& model, const 
     for (double value : {spectrum.stable_rank, spectrum.condition, spectrum.alpha}) cells.push_back(ShortNumber(value));
     const UpdateFigures update = row.update.value_or(UpdateFigures{});
     for (double value : {update.gradient, update.ratio}) cells.push_back(ShortNumber(value));
-    cells.push_back(tensor == nullptr || !tensor->requires_grad ? "-" : *tensor->requires_grad ? "True" : "False");
+    cells.push_back(tensor == nullptr || !grad.empty() ? "-" : std::string(GradText(*tensor)));
     cells.push_back(row.histogram ? HistogramLine(*row.histogram) : "");
     cells.push_back(ReasonCell(row));
     table.Add(std::move(cells));
   }
-  table.Print(out, style);
+  table.Print(out, style, width, grad);
   const Statistics& t = rows.total;
-  out << fmt::format(
+  const std::string last = fmt::format(
       "{} values that are no integers, mean {}, std {}, l2 {}; zeros {}, near zero {} (nearer than {:g} x std of the "
-      "tensor)\n",
+      "tensor)",
       WithCommas(static_cast<uint64_t>(t.count)), ShortNumber(t.mean), ShortNumber(t.std), ShortNumber(t.l2),
       Share(t.zeros, t.count), Share(t.near_zeros, t.count), query.options.near_zero);
+  out << WrapText(last, width, 0, 0) << "\n";
   if (rows.rows.size() != 1 || !rows.rows[0].histogram) return;
   out << "\n";
   const size_t most = query.histogram->bins > 0 ? SIZE_MAX : kMostBarsByThemselves;
@@ -457,7 +470,9 @@ void PrintStatsJson(Output& out, const Model& model, const StatsRows& rows, cons
       json.Null().Key("reason").String(row.reason);
     }
     if (row.histogram) {
-      json.Key("histogram").BeginObject().Key("low").Double(row.histogram->low).Key("high").Double(row.histogram->high);
+      json.Key("histogram").BeginObject();
+      real("low", row.histogram->low);
+      real("high", row.histogram->high);
       json.Key("log").Bool(row.histogram->log).Key("counts").BeginArray(true);
       for (int64_t count : row.histogram->counts) json.Int(count);
       json.EndArray().EndObject();

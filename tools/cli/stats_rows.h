@@ -50,8 +50,9 @@ struct StatsRows {
 // kUsage for a column or `by` that there is none of.
 Result<StatsRows> MakeStatsRows(const Model& model, const Selection& selection, const StatsQuery& query);
 
-void PrintStatsTable(Output& out, const Style& style, const Model& model, const StatsRows& rows,
-                     const StatsQuery& query);
+// `recorded`: the classes are in the file, so that requires_grad means something. `width`: columns that lines may take.
+void PrintStatsTable(Output& out, const Style& style, const Model& model, const StatsRows& rows, const StatsQuery& query,
+                     bool recorded, size_t width);
 void PrintStatsCsv(Output& out, const Model& model, const StatsRows& rows, const StatsQuery& query);
 void PrintStatsJson(Output& out, const Model& model, const StatsRows& rows, const StatsQuery& query);
 

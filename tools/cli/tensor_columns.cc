@@ -73,6 +73,10 @@ std::string_view GradText(const Tensor& tensor) {
   return !tensor.requires_grad ? "-" : *tensor.requires_grad ? "True" : "False";
 }
 
+std::string GradInPlaceOfColumn(const ColumnFacts& facts, bool recorded) {
+  return facts.Common(kGrad) || facts.grad_by_kind() ? GradSentence(facts, recorded) : "";
+}
+
 std::string_view ColumnTitle(Column column) { return kTitles[At(column)]; }
 
 void ColumnFacts::Counts::Add(std::string_view value, size_t times) {

@@ -70,4 +70,7 @@ ColumnPlan PlanColumns(const ColumnFacts& facts, size_t width, Column sorted, bo
 
 std::string_view ColumnTitle(Column column);
 
+// What is said of requires_grad in place of a column; empty where it needs one, as it differs from row to row.
+std::string GradInPlaceOfColumn(const ColumnFacts& facts, bool recorded);
+
 }  // namespace pthview

@@ -36,16 +36,32 @@ void TextTable::Add(std::span<const std::string_view> row) {
   }
 }
 
+size_t TextTable::Taken() const {
+  size_t sum = 0;
+  for (size_t c = 0; c < widths_.size(); ++c) sum += shown_[c] ? widths_[c] + (sum == 0 ? 0 : 2) : 0;
+  return sum;
+}
+
+std::string TextTable::GiveUp(size_t width) {
+  std::string titles;
+  if (width == kNoWidthLimit) return titles;
+  // Names, in the first column, may be cut, but not to less than 40 % of the line.
+  const size_t most = width + widths_[0] - std::min(widths_[0], std::max(width * 2 / 5, kNarrowestColumn));
+  while (Taken() > most) {
+    size_t next = 0;
+    for (size_t c = 1; c < columns_.size(); ++c) {
+      if (shown_[c] && columns_[c].give_up > (next == 0 ? 0 : columns_[next].give_up)) next = c;
+    }
+    if (next == 0) break;
+    shown_[next] = false;
+    titles += fmt::format("{}{}", titles.empty() ? "" : ", ", columns_[next].title);
+  }
+  return titles;
+}
+
 void TextTable::FitInto(size_t width) {
-  const size_t shown = static_cast<size_t>(std::ranges::count(shown_, true));
-  if (shown == 0 || width == kNoWidthLimit) return;
-  const size_t gaps = 2 * (shown - 1);
-  auto taken = [&] {
-    size_t sum = gaps;
-    for (size_t c = 0; c < widths_.size(); ++c) sum += shown_[c] ? widths_[c] : 0;
-    return sum;
-  };
-  while (taken() > width) {
+  if (width == kNoWidthLimit) return;
+  while (Taken() > width) {
     size_t widest = widths_.size();
     size_t next = kNarrowestColumn;
     for (size_t c = 0; c < widths_.size(); ++c) {
@@ -59,7 +75,7 @@ void TextTable::FitInto(size_t width) {
     }
     if (widest == widths_.size()) return;  // wider than the terminal, then
     cut_ = true;
-    const size_t over = taken() - width;
+    const size_t over = Taken() - width;
     const size_t down_to = std::max(next, kNarrowestColumn);
     const size_t give = std::max<size_t>(std::min(over, widths_[widest] - std::min(down_to, widths_[widest] - 1)), 1);
     widths_[widest] -= give;
@@ -93,7 +109,11 @@ void TextTable::PrintRow(Output& out, std::span<const std::string_view> row) con
   out << "\n";
 }
 
-void TextTable::Print(Output& out, const Style& style, size_t width) {
+void TextTable::Print(Output& out, const Style& style, size_t width, std::string above) {
+  if (const std::string titles = GiveUp(width); !titles.empty()) {
+    above += fmt::format("{}No room for: {}.", above.empty() ? "" : " ", titles);
+  }
+  if (!above.empty()) out << WrapText(above, width, 0, 0) << "\n";
   FitInto(width);
   std::vector<std::string_view> cells;
   for (const TextColumn& column : columns_) cells.push_back(column.title);

@@ -16,6 +16,8 @@ struct TextColumn {
   bool right = false;  // numbers stand to the right
   // A column all of whose cells are this is left out; nullopt-like: '\0' keeps it.
   std::string idle = std::string(1, '\0');
+  // Where there is no room, the columns with the highest number go first, before names are cut; 0: stays.
+  int give_up = 0;
 };
 
 class TextTable {
@@ -25,9 +27,9 @@ class TextTable {
   // One cell a column, safe for a terminal already.
   void Add(std::span<const std::string_view> row);
   void Add(const std::vector<std::string>& row) { Add(std::vector<std::string_view>(row.begin(), row.end())); }
-  // Columns give up width, the widest first, until a line takes no more than `width`; what does not fit loses its
-  // middle.
-  void Print(Output& out, const Style& style, size_t width = kNoWidthLimit);
+  // Where a line would take more than `width`, columns that may be are given up, which is said above the table, behind
+  // `above`; then texts give up width, the widest first, and what does not fit loses its middle.
+  void Print(Output& out, const Style& style, size_t width = kNoWidthLimit, std::string above = {});
   // A further row, in the columns of what was printed.
   void PrintRow(Output& out, std::span<const std::string_view> row) const;
   // Before Print: whether numbers stand to the right.
@@ -36,6 +38,9 @@ class TextTable {
 
  private:
   void FitInto(size_t width);
+  // Their titles; empty: none.
+  std::string GiveUp(size_t width);
+  size_t Taken() const;
   void AppendLine(std::string& text, std::span<const std::string_view> row) const;
 
   std::vector<TextColumn> columns_;

@@ -19,6 +19,7 @@
 #include "tools/cli/picture_output.h"
 #include "tools/cli/selection.h"
 #include "tools/cli/sparkline.h"
+#include "tools/cli/terminal.h"
 #include "tools/cli/text_table.h"
 #include "tools/cli/trace_picture.h"
 #include "tools/cli/verbs.h"
@@ -32,17 +33,17 @@ std::string CosineText(const std::optional<Difference>& d) {
 }
 
 void PrintText(Output& out, const Style& style, const std::vector<Model>& models, const std::vector<Trace>& traces,
-               const CheckpointOrder& order) {
+               const CheckpointOrder& order, size_t width) {
   for (const Trace& trace : traces) {
     out << style.Bold(EscapeForTerminal(trace.name)) << "\n";
     TextTable table({{.title = "  file"},
                      {.title = order.key.empty() ? "step" : order.key, .right = true, .idle = ""},
-                     {.title = "mean", .right = true},
-                     {.title = "std", .right = true},
+                     {.title = "mean", .right = true, .give_up = 4},
+                     {.title = "std", .right = true, .give_up = 3},
                      {.title = "l2", .right = true},
                      {.title = "update ratio", .right = true, .idle = "-"},
-                     {.title = "cosine to first", .right = true, .idle = "-"},
-                     {.title = "cosine to previous", .right = true, .idle = "-"},
+                     {.title = "cosine to first", .right = true, .idle = "-", .give_up = 2},
+                     {.title = "cosine to previous", .right = true, .idle = "-", .give_up = 5},
                      {.title = "nans", .right = true, .idle = "0"},
                      {.title = "", .idle = ""}});
     std::vector<double> norms;
@@ -62,7 +63,7 @@ void PrintText(Output& out, const Style& style, const std::vector<Model>& models
                  ShortNumber(s.std), ShortNumber(s.l2), ShortNumber(point.update_ratio), CosineText(point.from_first),
                  CosineText(point.from_before), WithCommas(static_cast<uint64_t>(s.nans)), EscapeForTerminal(reason)});
     }
-    table.Print(out, style);
+    table.Print(out, style, width);
     auto line = [&](std::string_view name, const std::vector<double>& values) {
       std::vector<double> known = values;
       std::erase_if(known, [](double value) { return !std::isfinite(value); });
@@ -220,7 +221,7 @@ int RunTrace(const Arguments& arguments) {
   } else if (arguments.Flag("json")) {
     PrintJson(out, models, *traces, order);
   } else {
-    PrintText(out, Style(UseColor(arguments)), models, *traces, order);
+    PrintText(out, Style(UseColor(arguments)), models, *traces, order, ReadableWidth(arguments));
   }
   out.Flush();
   if (order.key.empty() && models.size() > 1) {

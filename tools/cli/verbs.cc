@@ -87,13 +87,11 @@ constexpr std::string_view kListOptions[] = {"json",    "csv",  "all",  "part", 
 constexpr std::string_view kTreeOptions[] = {"json", "all", "part", "depth", "counts", PTHVIEW_FITTED};
 constexpr std::string_view kShowOptions[] = {"json",  "all",  "part",   "include", "exclude",
                                              "slice", "hash", "output", "force",   PTHVIEW_FITTED};
-constexpr std::string_view kStatsOptions[] = {"json",      "csv",         "all",       "part",     "include",
-                                              "exclude",   "sort",        "reverse",   "by",       "axis",
-                                              "near-zero", "percentiles", "histogram", "bins",     "log",
-                                              "spectra",   "max-cost",    "deep",      "no-pager", PTHVIEW_COMMON};
-constexpr std::string_view kDiffOptions[] = {"json", "part",     "include",      "exclude", "map",
-                                             "rtol", "atol",     "architecture", "full",    "textconv",
-                                             "hash", "no-pager", PTHVIEW_COMMON};
+constexpr std::string_view kStatsOptions[] = {
+    "json",      "csv",         "all",       "part", "include", "exclude", "sort",     "reverse", "by",          "axis",
+    "near-zero", "percentiles", "histogram", "bins", "log",     "spectra", "max-cost", "deep",    PTHVIEW_FITTED};
+constexpr std::string_view kDiffOptions[] = {"json", "part",         "include", "exclude",  "map",  "rtol",
+                                             "atol", "architecture", "full",    "textconv", "hash", PTHVIEW_FITTED};
 constexpr std::string_view kTraceOptions[] = {"json",  "part",  "include",  "exclude", "plot",     "output",      "to",
                                               "force", "theme", "terminal", "width",   "no-pager", PTHVIEW_COMMON};
 constexpr std::string_view kLineageOptions[] = {"json", "dot", "no-pager", PTHVIEW_COMMON};

@@ -1,7 +1,9 @@
 #include "tools/server/api.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
@@ -59,21 +61,32 @@ Status CheckUnchanged(const Model& model) {
   return Ok();
 }
 
+// A turn, or none where the one who asked has left while waiting for it.
 class Turn {
  public:
-  explicit Turn(std::counting_semaphore<>* semaphore) : semaphore_(semaphore) { semaphore_->acquire(); }
-  ~Turn() { semaphore_->release(); }
+  Turn(HeavyWork* heavy, const Departure& departure) {
+    do {
+      held_ = heavy->try_acquire_for(std::chrono::milliseconds(50)) ? heavy : nullptr;
+    } while (held_ == nullptr && !departure.departed());
+  }
+  ~Turn() {
+    if (held_ != nullptr) held_->release();
+  }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
+  bool held() const { return held_ != nullptr; }
 
  private:
-  std::counting_semaphore<>* semaphore_;
+  HeavyWork* held_ = nullptr;
 };
 
+// work(cancelled) -> Result<std::string>
 template <typename Work>
-Reply ReadWeights(std::counting_semaphore<>* heavy, const Model& model, const Work& work) {
-  Turn turn(heavy);
-  Result<std::string> text = work();
+Reply ReadWeights(HeavyWork* heavy, const Model& model, const Gone& gone, const Work& work) {
+  const Departure departure(gone);
+  Turn turn(heavy, departure);
+  if (!turn.held()) return ErrorReply(Error{ErrorCode::kInterrupted, "the reader has gone"});
+  Result<std::string> text = work(departure.flag());
   if (Status unchanged = CheckUnchanged(model); !unchanged) {
     return ErrorReply(std::move(unchanged.error()).Hint("reload the page, or serve the file with --watch"));
   }
@@ -138,7 +151,7 @@ Reply NpyReply(const std::shared_ptr<const Snapshot>& snapshot, uint64_t index) 
 
 }  // namespace
 
-Reply Api::Get(std::string_view path, const Query& query) {
+Reply Api::Get(std::string_view path, const Query& query, const Gone& gone) {
   if (path.starts_with('/')) path.remove_prefix(1);
   constexpr std::string_view kData = "data/";
   constexpr std::string_view kDataSuffix = ".netron";
@@ -146,27 +159,27 @@ Reply Api::Get(std::string_view path, const Query& query) {
   if (path.starts_with(kData) && path.ends_with(kDataSuffix) && path.size() >= kData.size() + kDataSuffix.size()) {
     std::string_view id = path.substr(kData.size(), path.size() - kData.size() - kDataSuffix.size());
     constexpr std::string_view kModel[] = {"model"};
-    return GetFile(id, kModel, query);
+    return GetFile(id, kModel, query, gone);
   }
   if (!path.starts_with(kApi)) return assets_.Get(path);
   std::vector<std::string_view> steps = Split(path.substr(kApi.size()));
   if (steps[0] != "files") return NotFound();
   if (steps.size() == 1) return {.body = sessions_->Json(watching_)};
-  return GetFile(steps[1], std::span(steps).subspan(2), query);
+  return GetFile(steps[1], std::span(steps).subspan(2), query, gone);
 }
 
-Reply Api::Compare(const Model& model, std::string_view other, const Query& query) {
+Reply Api::Compare(const Model& model, std::string_view other, const Query& query, const Gone& gone) {
   const Session* session = sessions_->Find(other);
   std::shared_ptr<const Snapshot> snapshot = session ? session->snapshot() : nullptr;
   if (!snapshot || !snapshot->model) return NotFound();
-  return ReadWeights(&heavy_, model, [&]() -> Result<std::string> {
-    Result<std::string> text = CompareJson(model, *snapshot->model, NumberOf(query, "first", 0));
+  return ReadWeights(&heavy_, model, gone, [&](const std::atomic<bool>* cancelled) -> Result<std::string> {
+    Result<std::string> text = CompareJson(model, *snapshot->model, NumberOf(query, "first", 0), cancelled);
     PTHVIEW_TRY(CheckUnchanged(*snapshot->model));
     return text;
   });
 }
 
-Reply Api::GetFile(std::string_view id, std::span<const std::string_view> rest, const Query& query) {
+Reply Api::GetFile(std::string_view id, std::span<const std::string_view> rest, const Query& query, const Gone& gone) {
   const Session* session = sessions_->Find(id);
   if (!session || rest.empty()) return NotFound();
   std::shared_ptr<const Snapshot> snapshot = session->snapshot();
@@ -183,30 +196,32 @@ Reply Api::GetFile(std::string_view id, std::span<const std::string_view> rest, 
     return {.body = SearchJson(model, *snapshot->outline, text, NumberOf(query, "limit", 50))};
   }
   if (rest.size() == 1 && rest[0] == "scalars") {
-    return ReadWeights(&heavy_, model, [&] { return ScalarsJson(model); });
+    return ReadWeights(&heavy_, model, gone, [&](auto) { return ScalarsJson(model); });
   }
   if (rest.size() == 1 && rest[0] == "figures") {
-    return ReadWeights(&heavy_, model, [&] { return FiguresJson(model, NumberOf(query, "first", 0)); });
+    return ReadWeights(&heavy_, model, gone,
+                       [&](auto cancelled) { return FiguresJson(model, NumberOf(query, "first", 0), cancelled); });
   }
   if (rest.size() == 1 && rest[0] == "find") return {.body = FindJson(model, TextOf(query, "name"))};
   if (rest.size() != 2) return NotFound();
-  if (rest[0] == "compare") return Compare(model, rest[1], query);
+  if (rest[0] == "compare") return Compare(model, rest[1], query, gone);
   constexpr std::string_view kNpy = ".npy";
   bool npy = rest[0] == "tensors" && rest[1].ends_with(kNpy);
   std::optional<uint64_t> index = ParseNumber(npy ? rest[1].substr(0, rest[1].size() - kNpy.size()) : rest[1]);
   if (!index) return NotFound();
   if (npy) return NpyReply(snapshot, *index);
   if (rest[0] == "heatmap") {
-    return ReadWeights(&heavy_, model, [&] { return HeatmapJson(model, *index, RegionOf(query)); });
+    return ReadWeights(&heavy_, model, gone, [&](auto) { return HeatmapJson(model, *index, RegionOf(query)); });
   }
-  if (rest[0] == "health") return ReadWeights(&heavy_, model, [&] { return HealthJson(model, *index); });
+  if (rest[0] == "health")
+    return ReadWeights(&heavy_, model, gone, [&](auto cancelled) { return HealthJson(model, *index, cancelled); });
   if (rest[0] == "window") {
-    return ReadWeights(&heavy_, model, [&] { return WindowJson(model, *index, WindowOf(query)); });
+    return ReadWeights(&heavy_, model, gone, [&](auto) { return WindowJson(model, *index, WindowOf(query)); });
   }
   if (rest[0] != "tensors") return NotFound();
-  return ReadWeights(&heavy_, model, [&] {
+  return ReadWeights(&heavy_, model, gone, [&](auto cancelled) {
     uint64_t values = std::min<uint64_t>(NumberOf(query, "values", kMaxValues), kMaxValues);
-    return TensorJson(model, *index, static_cast<int64_t>(values));
+    return TensorJson(model, *index, static_cast<int64_t>(values), cancelled);
   });
 }
 

@@ -8,12 +8,15 @@
 #include <string_view>
 
 #include "tools/server/assets.h"
+#include "tools/server/departure.h"
 #include "tools/server/reply.h"
 #include "tools/server/session.h"
 
 namespace pthview::server {
 
 using Query = std::multimap<std::string, std::string>;
+
+using HeavyWork = std::counting_semaphore<>;
 
 // Thread-safe.
 class Api {
@@ -22,19 +25,20 @@ class Api {
   Api(Assets assets, const Sessions* sessions, bool watching)
       : assets_(std::move(assets)), sessions_(sessions), watching_(watching) {}
 
-  // `path` is decoded and starts with a slash.
-  Reply Get(std::string_view path, const Query& query);
+  // `path` is decoded and starts with a slash. Long computations end, with an error that nobody reads, when `gone` says
+  // that the one who asked has left.
+  Reply Get(std::string_view path, const Query& query, const Gone& gone = {});
 
  private:
-  Reply GetFile(std::string_view id, std::span<const std::string_view> rest, const Query& query);
+  Reply GetFile(std::string_view id, std::span<const std::string_view> rest, const Query& query, const Gone& gone);
 
-  Reply Compare(const Model& model, std::string_view other, const Query& query);
+  Reply Compare(const Model& model, std::string_view other, const Query& query, const Gone& gone);
 
   Assets assets_;
   const Sessions* sessions_;
   bool watching_;
   // Reading a whole tensor uses every core by itself; more at once would only add memory.
-  std::counting_semaphore<> heavy_{2};
+  HeavyWork heavy_{2};
 };
 
 }  // namespace pthview::server

@@ -11,8 +11,10 @@
 namespace pthview::server {
 namespace {
 
+// Or nobody waits for the rest any more.
 bool FileFailed(const Error& error) {
-  return error.code == ErrorCode::kChanged || error.code == ErrorCode::kTruncated || error.code == ErrorCode::kIo;
+  return error.code == ErrorCode::kChanged || error.code == ErrorCode::kTruncated || error.code == ErrorCode::kIo ||
+         error.code == ErrorCode::kInterrupted;
 }
 
 // How much of one answer has been used.
@@ -41,7 +43,7 @@ std::vector<Index> AllTensors(const Model& model) {
 
 }  // namespace
 
-Result<std::string> FiguresJson(const Model& model, uint64_t first) {
+Result<std::string> FiguresJson(const Model& model, uint64_t first, const std::atomic<bool>* cancelled) {
   std::string text;
   JsonWriter json(&text);
   json.BeginObject().Key("names").BeginArray();
@@ -52,7 +54,7 @@ Result<std::string> FiguresJson(const Model& model, uint64_t first) {
   for (; at < model.tensors.size() && !stretch.full(); ++at) {
     const Tensor& tensor = model.tensors[at];
     stretch.Add(tensor);
-    Result<Statistics> s = ComputeStatistics(model, tensor);
+    Result<Statistics> s = ComputeStatistics(model, tensor, {.cancelled = cancelled});
     if (!s && FileFailed(s.error())) return std::move(s).error();
     if (!s) continue;
     json.BeginArray().Uint(at).Int(s->count).Double(s->min).Double(s->max).Double(s->mean).Double(s->std).Double(s->l2);
@@ -64,7 +66,7 @@ Result<std::string> FiguresJson(const Model& model, uint64_t first) {
   return text;
 }
 
-Result<std::string> CompareJson(const Model& a, const Model& b, uint64_t first) {
+Result<std::string> CompareJson(const Model& a, const Model& b, uint64_t first, const std::atomic<bool>* cancelled) {
   std::vector<Index> all_a = AllTensors(a);
   std::vector<Index> all_b = AllTensors(b);
   PTHVIEW_ASSIGN(Matching matching, MatchTensors(a, all_a, b, all_b, {.by_content = false}));
@@ -92,7 +94,7 @@ Result<std::string> CompareJson(const Model& a, const Model& b, uint64_t first) 
       continue;
     }
     stretch.Add(tensor);
-    Result<Difference> difference = Compare(a, tensor, b, other);
+    Result<Difference> difference = Compare(a, tensor, b, other, {.cancelled = cancelled});
     if (!difference && FileFailed(difference.error())) return std::move(difference).error();
     if (!difference || difference->verdict == Verdict::kIncomparable) {
       row(partner[at], "unread", 0, 0);

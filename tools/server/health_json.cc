@@ -26,17 +26,18 @@ std::optional<UpdateFigures> UpdateOf(const Model& model, Index index) {
 
 }  // namespace
 
-Result<std::string> HealthJson(const Model& model, uint64_t index) {
+Result<std::string> HealthJson(const Model& model, uint64_t index, const std::atomic<bool>* cancelled) {
   if (index >= model.tensors.size()) {
     return Error{.code = ErrorCode::kNotFound, .message = "there is no tensor " + std::to_string(index)};
   }
   const Tensor& tensor = model.tensors[index];
   HealthSubject subject{.tensor = static_cast<Index>(index)};
-  Result<Statistics> statistics = ComputeStatistics(model, tensor);
+  Result<Statistics> statistics = ComputeStatistics(model, tensor, {.cancelled = cancelled});
+  if (!statistics && statistics.error().code == ErrorCode::kInterrupted) return std::move(statistics).error();
   if (statistics) subject.statistics = &*statistics;
   std::vector<Statistics> rows;
   if (statistics && tensor.shape.size() > 1 && tensor.shape[0] <= kMostRows) {
-    if (Result<std::vector<Statistics>> channels = ComputeChannelStatistics(model, tensor, 0))
+    if (Result<std::vector<Statistics>> channels = ComputeChannelStatistics(model, tensor, 0, {.cancelled = cancelled}))
       rows = std::move(*channels);
   }
   subject.rows = rows;

@@ -190,6 +190,7 @@ class Server::Http : public httplib::Server {
       }
     };
     bool closed_by_client = false;
+    asking_ = &connection;
     bool answered = process_request(connection, /*close_connection=*/false, closed_by_client, prepare);
     return answered && !closing && !closed_by_client && !connection.failed() && !stopping_;
   }
@@ -229,7 +230,7 @@ class Server::Http : public httplib::Server {
     }
     if (verdict != Verdict::kAllow) return Send(request, Refusal(verdict), response);
     if (request.path == "/api/v1/events") return AnswerEvents(request, response);
-    Send(request, api_->Get(request.path, request.params), response);
+    Send(request, api_->Get(request.path, request.params, [asking = asking_] { return asking->IsGone(); }), response);
   }
 
   void AnswerEvents(const httplib::Request& request, httplib::Response& response) {
@@ -267,7 +268,11 @@ class Server::Http : public httplib::Server {
   std::optional<HttpGuard> guard_;
   Connections connections_;
   std::atomic<bool> stopping_{false};
+  // Of the request that this thread answers: each connection has a thread of its own.
+  static thread_local const Connection* asking_;
 };
+
+thread_local const Connection* Server::Http::asking_ = nullptr;
 
 Server::Server(Api* api, EventHub* events, bool watching) : http_(std::make_unique<Http>(api, events, watching)) {}
 Server::~Server() = default;

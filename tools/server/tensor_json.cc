@@ -15,9 +15,10 @@
 namespace pthview::server {
 namespace {
 
-// The file itself failed, as opposed to this tensor having nothing that can be shown.
+// The file itself failed, or nobody waits any more, as opposed to this tensor having nothing that can be shown.
 bool FileFailed(const Error& error) {
-  return error.code == ErrorCode::kChanged || error.code == ErrorCode::kTruncated || error.code == ErrorCode::kIo;
+  return error.code == ErrorCode::kChanged || error.code == ErrorCode::kTruncated || error.code == ErrorCode::kIo ||
+         error.code == ErrorCode::kInterrupted;
 }
 
 // Keeps a failure that concerns this tensor only, for `error` in the document; hands back one that concerns the file.
@@ -141,7 +142,8 @@ Result<std::string> PartsJson(const Model& model, const Tensor& tensor, int64_t 
 
 }  // namespace
 
-Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_values) {
+Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_values,
+                               const std::atomic<bool>* cancelled) {
   if (index >= model.tensors.size()) {
     return Error{.code = ErrorCode::kNotFound, .message = "there is no tensor " + std::to_string(index)};
   }
@@ -165,10 +167,11 @@ Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_v
       const Model& from = made ? *made : model;
       const Tensor& dense = made ? made->tensors.front() : tensor;
       PTHVIEW_ASSIGN(values, Tolerate(ValuesJson(from, dense, count), &error));
-      PTHVIEW_ASSIGN(statistics, Tolerate(ComputeStatistics(from, dense), &error));
+      PTHVIEW_ASSIGN(statistics, Tolerate(ComputeStatistics(from, dense, {.cancelled = cancelled}), &error));
       if (statistics && statistics->finite > 0) {
-        PTHVIEW_ASSIGN(histogram,
-                       Tolerate(ComputeHistogram(from, dense, *statistics, {.bins = kHistogramBins}), &error));
+        PTHVIEW_ASSIGN(histogram, Tolerate(ComputeHistogram(from, dense, *statistics, {.bins = kHistogramBins},
+                                                            {.cancelled = cancelled}),
+                                           &error));
       }
     }
   } else {

@@ -2,6 +2,7 @@
 // the page never holds more than it shows.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -18,7 +19,8 @@ inline constexpr int kHistogramBins = 64;
 // that it is made of. At most `max_values` values (capped at kMaxValues). A tensor that has no readable values
 // still gives a document, whose `error` says why; an Error means that the file cannot be read any more (kChanged,
 // kTruncated, kIo) or that there is no such tensor (kNotFound).
-Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_values);
+Result<std::string> TensorJson(const Model& model, uint64_t index, int64_t max_values,
+                               const std::atomic<bool>* cancelled = nullptr);
 
 // The first `count` logical elements as a JSON array. Integers beyond 2^53, NaN and infinities are strings (JSON has no
 // such numbers), complex values are strings "1+2j", quantized values are dequantized.
