@@ -133,7 +133,7 @@ void PrintText(Output& out, const Style& style, const Model& a, const Model& b, 
   }
   More(out, moved.size(), most);
   TextTable table({{.title = "tensor"},
-                   {.title = ""},
+                   {.title = "", .whole = true},
                    {.title = "max", .right = true},
                    {.title = "mean", .right = true, .give_up = 3},
                    {.title = "relative", .right = true},

@@ -65,7 +65,7 @@ void TextTable::FitInto(size_t width) {
     size_t widest = widths_.size();
     size_t next = kNarrowestColumn;
     for (size_t c = 0; c < widths_.size(); ++c) {
-      if (!shown_[c] || columns_[c].right || widths_[c] <= kNarrowestColumn) continue;
+      if (!shown_[c] || columns_[c].right || columns_[c].whole || widths_[c] <= kNarrowestColumn) continue;
       if (widest == widths_.size() || widths_[c] > widths_[widest]) {
         if (widest != widths_.size()) next = std::max(next, widths_[widest]);
         widest = c;

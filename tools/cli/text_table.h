@@ -18,6 +18,7 @@ struct TextColumn {
   std::string idle = std::string(1, '\0');
   // Where there is no room, the columns with the highest number go first, before names are cut; 0: stays.
   int give_up = 0;
+  bool whole = false;  // never cut, as what stands to the right
 };
 
 class TextTable {
