@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "fixtures"))
@@ -284,6 +285,43 @@ class Duplicates(Case):
         self.run_it("verify", "out")
         blobs[0].write_bytes(bytes(len(blobs[0].read_bytes())))
         self.run_it("verify", "out", code=1)
+
+    def test_a_store_is_read_without_restoring(self):
+        self.make()
+        self.run_it("src", "-o", "out", "--dedup", "tensors")
+        index, other = "out/data/src/a.pth.json", "out/data/src/b.pth.json"
+        self.assertIn("epoch = 1", self.pthview("info", index))
+        for verb in (("list", "--all"), ("stats",), ("tree",)):
+            self.assertIn("fc", self.pthview(*verb, index))
+        self.assertEqual(self.pthview("show", index, "module.fc.bias").splitlines()[-2:],
+                         self.pthview("show", "src/a.pth", "module.fc.bias").splitlines()[-2:])
+        self.assertIn("2 equal", self.pthview("diff", index, "src/a.pth"))
+        changed = subprocess.run([ARGS.pthview, "diff", "--json", index, other], cwd=self.folder, capture_output=True,
+                                 text=True, check=False)
+        self.assertEqual(changed.returncode, 1, changed.stderr)
+        served = subprocess.Popen([ARGS.pthview, "serve", "--no-open", index, "src/a.pth"], cwd=self.folder, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            line = served.stdout.readline()
+            opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            address = line.split(" at ")[1].strip()
+            opener.open(address).read()
+            api = address.split("?")[0] + "api/v1/files"
+            query = "?" + address.split("?")[1]
+            with opener.open(api + query) as reply:
+                self.assertGreater(json.load(reply)["files"][0]["size"], 0)
+            values = []
+            for file in ("0", "1"):
+                with opener.open(f"{api}/{file}/tensors/0.npy{query}") as reply:
+                    values.append(reply.read())
+            self.assertEqual(values[0], values[1])
+            self.assertGreater(len(values[0]), 4000)
+            with opener.open(f"{api}/0/compare/1{query}&first=0") as reply:
+                self.assertEqual([row[2] for row in json.load(reply)["rows"]], ["equal", "equal"])
+        finally:
+            served.terminate()
+            served.wait(timeout=60)
+            served.stdout.close()
 
     def test_any_number_of_threads_gives_the_same_bytes(self):
         self.make()

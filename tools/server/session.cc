@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "lib/analysis/structure/structure.h"
@@ -83,6 +85,10 @@ bool Session::Load() {
   next->size = 0;
   for (const std::unique_ptr<ByteSource>& source : model->sources) {
     if (IsWholeFile(*source)) next->size += source->size();
+  }
+  std::error_code none;  // JSON that refers to a store of tensors has no whole files behind it: its own size then
+  if (next->size == 0 && std::filesystem::is_regular_file(path_, none)) {
+    next->size = std::filesystem::file_size(path_, none);
   }
   next->version = version;
   next->model = std::move(model);
