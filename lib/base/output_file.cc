@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/base/held_source.h"
 #include "lib/base/progress.h"
 
 namespace pthview {
@@ -26,6 +27,8 @@ constexpr size_t kBufferSize = size_t{1} << 18;
 constexpr uint64_t kCopyChunk = uint64_t{64} << 20;  // between two looks at Ctrl-C
 constexpr size_t kReadChunk = size_t{1} << 20;
 constexpr off_t kWriteBack = off_t{16} << 20;
+constexpr uint64_t kHeldChunk = uint64_t{1} << 14;         // bytes in memory that are not worth a copy into the buffer
+constexpr uint64_t kWorthWritingBack = uint64_t{1} << 18;  // smaller files are written better together
 
 // Paths of the temporaries that exist, where a signal handler can read them: no allocation, no locks.
 enum SlotState : int { kFree, kClaimed, kInUse };
@@ -227,6 +230,11 @@ Status OutputFile::CopyFrom(const ByteSource& source, uint64_t offset, uint64_t 
     error.offset = offset;
     return error;
   }
+  if (const auto* held = dynamic_cast<const HeldSource*>(&source); held != nullptr && length >= kHeldChunk) {
+    PTHVIEW_TRY(Flush());
+    position_ += length;
+    return WriteThrough({reinterpret_cast<const char*>(held->bytes().data()) + offset, length});
+  }
   // What goes past our buffer must come after what is still in it.
   const bool past_buffer = length >= kBufferSize;
   if (past_buffer) PTHVIEW_TRY(Flush());
@@ -280,6 +288,10 @@ Status OutputFile::Commit(bool sync) {
   PTHVIEW_TRY(Flush());
   if (to_stdout_) return Ok();
   if (sync && ::fsync(fd_) != 0) return OsError(target_, "cannot write", errno);
+  // As in WriteThrough. Nothing is waited for, and what goes wrong is told by whoever syncs.
+  if (!sync && observer_ != nullptr && position_ >= kWorthWritingBack) {
+    ::sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);
+  }
   // Network file systems report what failed earlier only here.
   if (::close(std::exchange(fd_, -1)) != 0) return OsError(target_, "cannot write", errno);
   if (force_) {

@@ -65,6 +65,8 @@ class Journal {
 
   // By name; the last line of each counts.
   const std::map<std::string, Entry>& entries() const { return entries_; }
+  // All of them, for whoever changes them; Row still knows where rows are.
+  std::map<std::string, Entry> TakeEntries() && { return std::move(entries_); }
   // Paths that may have an output that no entry speaks of: the run ended between the two lines, or a later line of the
   // same source has others.
   const std::set<std::string>& stray() const { return stray_; }

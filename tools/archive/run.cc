@@ -47,7 +47,7 @@ constexpr size_t kBatchSources = 256;
 constexpr uint64_t kBatchBytes = uint64_t{256} << 20;
 constexpr auto kBatchTime = std::chrono::milliseconds(1000);
 // How far workers may be ahead of the first source that is not done.
-constexpr size_t kMostAhead = 2048;
+constexpr size_t kMostAhead = 512;
 
 Error IoError(const std::string& path, const std::string& doing, int number) {
   Error error{ErrorCode::kIo, doing + ": " + std::strerror(number), path};
@@ -396,7 +396,7 @@ Result<Summary> Run(const Options& options, const Reporter& reporter) {
   PTHVIEW_ASSIGN(Summary summary, runner.Run());
   PTHVIEW_TRY(SyncAll(options.output));
   if (summary.interrupted || options.shards > 0) return summary;
-  std::map<std::string, Entry> entries = journal.entries();
+  std::map<std::string, Entry> entries = std::move(journal).TakeEntries();
   std::set<std::string> gone;
   if (options.dedup == Dedup::kFiles) gone = FoldDuplicates(entries);
   gone.insert(journal.stray().begin(), journal.stray().end());
@@ -449,9 +449,9 @@ Result<Summary> Merge(const std::string& directory, bool bagit) {
   std::map<std::string, size_t> journal_of;
   for (const std::string& path : paths) {
     PTHVIEW_ASSIGN(Journal journal, Journal::Open(path));
-    for (const auto& [name, entry] : journal.entries()) {
-      entries[name] = entry;
+    for (auto& [name, entry] : std::move(journal).TakeEntries()) {
       journal_of[name] = journals.size();
+      entries[name] = std::move(entry);
     }
     journals.push_back(std::move(journal));
   }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -21,6 +22,7 @@
 #include "converters/converter.h"
 #include "lib/analysis/names/glob.h"
 #include "lib/analysis/scan/scan.h"
+#include "lib/base/held_source.h"
 #include "lib/base/json.h"
 #include "lib/base/progress.h"
 #include "lib/base/read_failures.h"
@@ -31,6 +33,7 @@
 #include "lib/formats/format.h"
 #include "lib/model/storage_view.h"
 #include "lib/model/tensor_data.h"
+#include "tools/archive/hash_thread.h"
 #include "tools/archive/tensor_store.h"
 
 namespace pthview::archive {
@@ -51,40 +54,66 @@ bool MayPass(ErrorCode code) {
          code == ErrorCode::kNotFound || code == ErrorCode::kInternal || code == ErrorCode::kExists;
 }
 
-// Hashes outputs as they are written; of small ones it keeps the bytes, to be hashed together with others.
+// Hashes outputs as they are written; of small ones it keeps what they are made of, to be hashed together with others:
+// stretches of the source, which stays in memory, and copies of all else.
 class Hashes : public OutputObserver {
  public:
-  explicit Hashes(bool keep) : keep_(keep) {}
+  struct File {
+    std::string path;
+    std::unique_ptr<HashThread> hash;  // null: `pieces` are all of it
+    std::vector<std::span<const std::byte>> pieces;
+    std::deque<std::vector<std::byte>> copies;  // that pieces point into
+    uint64_t copied = 0;
+    uint64_t bytes = 0;
+  };
+
+  // `source`: all of it, or nothing; then what is written is hashed at once.
+  explicit Hashes(std::span<const std::byte> source) : source_(source) {}
   void Begin(const std::string& path) override {
-    files_.push_back({.path = path, .hash = keep_ ? nullptr : std::make_unique<Sha256>()});
+    files_.push_back({.path = path, .hash = source_.empty() ? std::make_unique<HashThread>() : nullptr});
   }
   void Bytes(std::span<const std::byte> bytes) override {
     File& file = files_.back();
     file.bytes += bytes.size();
-    if (keep_ && file.bytes <= kKept) {
-      file.kept.insert(file.kept.end(), bytes.begin(), bytes.end());
-      return;
+    if (file.hash != nullptr) return file.hash->Update(bytes);
+    const bool of_source = bytes.data() >= source_.data() && bytes.data() < source_.data() + source_.size();
+    if (!of_source) {
+      file.copied += bytes.size();
+      bytes = file.copies.emplace_back(bytes.begin(), bytes.end());
     }
-    if (file.hash == nullptr) {  // it has become too large to be kept
-      file.hash = std::make_unique<Sha256>();
-      file.hash->Update(file.kept);
-      file.kept = {};
-    }
-    file.hash->Update(bytes);
+    file.pieces.push_back(bytes);
+    if (file.copied <= kMostCopied) return;
+    file.hash = std::make_unique<HashThread>();
+    for (auto piece : file.pieces) file.hash->Update(piece);
+    file.pieces = {};
+    file.copies = {};
   }
-  struct File {
-    std::string path;
-    std::unique_ptr<Sha256> hash;
-    std::vector<std::byte> kept;
-    uint64_t bytes = 0;
-  };
   std::vector<File>& files() { return files_; }
 
  private:
-  static constexpr uint64_t kKept = uint64_t{64} << 20;
-  bool keep_;
+  static constexpr uint64_t kMostCopied = uint64_t{64} << 20;
+  std::span<const std::byte> source_;
   std::vector<File> files_;
 };
+
+// Memory for a small source, used again for the next one of this thread: fresh pages cost more than reading does.
+std::span<std::byte> BufferOf(uint64_t size) {
+  static thread_local std::unique_ptr<std::byte[]> buffer;
+  static thread_local uint64_t capacity = 0;
+  if (size > capacity) {
+    capacity = std::max(size, std::min(2 * capacity, kLarge));
+    buffer.reset(new std::byte[capacity]);  // not filled
+  }
+  return {buffer.get(), size};
+}
+
+// Files that hold all of a checkpoint themselves, and can be read from memory: no neighbours count.
+bool StandsAlone(std::span<const std::byte> bytes) {
+  constexpr std::string_view kBegins[] = {"PK\x03\x04",
+                                          "\x80\x02\x8a\n"};  // a zip; the pickle of legacy files' magic number
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min<size_t>(bytes.size(), 4));
+  return std::ranges::find(kBegins, text) != std::end(kBegins);
+}
 
 struct Work {
   const SourceRun& run;
@@ -147,8 +176,8 @@ struct Work {
     std::string sha256;
   };
   std::vector<Values> values;
-  std::vector<size_t> values_of;  // by row, plus 1
-  std::vector<std::byte> whole;   // a small source
+  std::vector<size_t> values_of;     // by row, plus 1
+  std::span<const std::byte> whole;  // a small source; of a large one, nothing
 
   // Views may each show all of a large storage: past a multiple of the file they are not hashed.
   void ListValues(const Model& model, std::span<const Index> selected) {
@@ -352,6 +381,16 @@ struct Work {
     return Ok();
   }
 
+  // A small source is read once, and opened from memory.
+  Result<Model> Open(std::unique_ptr<ByteSource> file) const {
+    constexpr OpenOptions kHow{.content = true};
+    if (StandsAlone(whole)) {
+      auto model = OpenInside(source.path, std::make_unique<HeldSource>(std::move(file), whole), kHow, 0);
+      if (model && (model->format == "torch-zip" || model->format == "torch-legacy")) return model;
+    }
+    return OpenModel(source.path, kHow);
+  }
+
   void TakeOutputs(Hashes& hashes, std::span<const HashJob> kept) {
     size_t next = 0;
     for (Hashes::File& file : hashes.files()) {
@@ -382,7 +421,8 @@ struct Work {
     if (::stat(source.path.c_str(), &before) != 0) {
       return Error{ErrorCode::kIo, "it has gone since it was found", source.path};
     }
-    const bool large = source.size >= kLarge;
+    const auto size = static_cast<uint64_t>(before.st_size);
+    const bool large = size >= kLarge;
     const bool store = options().dedup == Dedup::kTensors;
     const std::vector<size_t> rules = run.rules.For(source.name);
     for (size_t i : rules) entry.rules += fmt::format("{}{}", entry.rules.empty() ? "" : ",", i);
@@ -395,15 +435,18 @@ struct Work {
         return Ok();
       }
     }
+    PTHVIEW_ASSIGN(auto file, OpenFile(source.path));
+    if (file->size() != size) return Error{ErrorCode::kChanged, "the file changed while it was read", source.path};
     if (!large) {
-      PTHVIEW_ASSIGN(auto file, OpenFile(source.path));
-      PTHVIEW_ASSIGN(whole, file->Read(0, file->size()));
+      const std::span<std::byte> buffer = BufferOf(size);
+      PTHVIEW_TRY(file->ReadAt(0, buffer));
+      whole = buffer;
     }
     if (auto report = Scan(source.path)) {
       entry.verdict = VerdictName(VerdictOf(*report));
       scan = std::move(*report);
     }
-    auto model = OpenModel(source.path, {.content = true});
+    auto model = Open(std::move(file));
     if (!model) {
       if (ReadFailuresOf(source.path) != failures_before) {
         return Error{ErrorCode::kIo, "the disk could not read all of it", source.path};
@@ -431,7 +474,7 @@ struct Work {
     std::filesystem::create_directories(folder, error);
     if (error) return Error{ErrorCode::kIo, "cannot create a folder: " + error.message(), folder};
     ListValues(*model, selected);
-    Hashes hashes(!large);
+    Hashes hashes(whole);
     std::vector<HashJob> jobs;
     if (large && !store) {
       Status written;
@@ -450,7 +493,7 @@ struct Work {
       }
       PTHVIEW_TRY(Write(*model, selected, hashes));
       for (const Hashes::File& file : hashes.files()) {
-        if (file.hash == nullptr) jobs.push_back({.pieces = {file.kept}});
+        if (file.hash == nullptr) jobs.push_back({.pieces = file.pieces});
       }
       if (store) {
         HashAll(jobs);
