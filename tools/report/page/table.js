@@ -1,6 +1,6 @@
 // The table of tensors: sorted by any column, filtered, each row unfolding to its histogram, picture and figures.
 
-const AT_ONCE = 2000;  // rows that are drawn before one asks for more
+const AT_ONCE = 500;  // rows that are drawn before one comes to their end
 
 const startTable = (data) => {
   const figure = Object.fromEntries(data.figures.map(([name], i) => [name, i]));
@@ -72,7 +72,7 @@ const startTable = (data) => {
   };
   const body = make('tbody');
   const count = make('span', { id: 'count', role: 'status' });
-  const more = make('button', { type: 'button', class: 'more', text: 'more rows', onclick: () => { state.shown += AT_ONCE; fill(); } });
+  const more = make('button', { type: 'button', class: 'more', text: 'more rows', onclick: () => grow(state.shown + AT_ONCE) });
   let chosen = [];
   const chosenRows = () => {
     const wanted = state.text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -90,12 +90,19 @@ const startTable = (data) => {
       return (state.down ? -1 : 1) * compare(a, b);
     });
   };
+  const grow = (upTo) => {
+    const rows = document.createDocumentFragment();
+    for (const tensor of chosen.slice(state.shown, upTo)) rows.append(rowOf(tensor));
+    body.append(rows);
+    state.shown = upTo;
+    more.hidden = chosen.length <= upTo;
+  };
   const fill = () => {
     chosen = chosenRows();
-    const rows = document.createDocumentFragment();
-    for (const tensor of chosen.slice(0, state.shown)) rows.append(rowOf(tensor));
-    body.replaceChildren(rows);
-    more.hidden = chosen.length <= state.shown;
+    const upTo = state.shown;
+    state.shown = 0;
+    body.replaceChildren();
+    grow(upTo);
     count.textContent = chosen.length === data.tensors.length ? `${withCommas(chosen.length)} tensors` : `${withCommas(chosen.length)} of ${withCommas(data.tensors.length)} tensors`;
     heads.forEach((head, i) => {
       head.setAttribute('aria-sort', i !== state.column ? 'none' : state.down ? 'descending' : 'ascending');
@@ -128,6 +135,8 @@ const startTable = (data) => {
   controls.append(count);
   document.getElementById('table').append(make('table', {}, make('thead', {}, make('tr', {}, ...heads)), body), more);
   fill();
+  new IntersectionObserver(([entry]) => entry.isIntersecting && grow(state.shown + AT_ONCE), { rootMargin: '400px' }).observe(more);
+  window.addEventListener('beforeprint', () => grow(chosen.length));
 
   // From elsewhere on the page: shows one tensor, unfolded.
   return (index) => {
