@@ -13,7 +13,8 @@
 namespace pthview {
 namespace {
 
-constexpr int kMaxDepth = 16;  // of tensors that hold tensors, and of tuples as keys
+constexpr uint32_t kMostInKey = 4096;  // leaves of a tuple that is a key
+constexpr int kMaxDepth = 16;          // of tensors that hold tensors, and of tuples as keys
 constexpr std::string_view kClassKey = "__class__";
 
 // Text that Python decodes: UTF-8, where surrogates may stand.
@@ -351,12 +352,25 @@ void ContentPickle::Close(const ContentNode& node, uint32_t index) {
   Open(ContentValue::At(ContentKind::kDict, node.attributes));
 }
 
-// What Python takes as a key once it is plain data.
-bool ContentPickle::Hashable(ContentValue value, int depth) const {
-  if (!HasItems(value.kind)) return value.kind != ContentKind::kByteArray && value.kind != ContentKind::kTensor;
-  if (value.kind == ContentKind::kComplex || value.kind == ContentKind::kSize) return true;
-  if (value.kind != ContentKind::kTuple || depth > kMaxDepth) return false;
-  return std::ranges::all_of(content_.ItemsOf(value), [&](ContentValue item) { return Hashable(item, depth + 1); });
+// What Python takes as a key once it is plain data. Tuples may hold one another many times over: each is judged once,
+// and those that would be written at length are none.
+bool ContentPickle::Hashable(ContentValue value, int depth) { return LeavesOfKey(value, depth) > 0; }
+
+// Leaves that are written for it as a key; 0: it is none.
+uint32_t ContentPickle::LeavesOfKey(ContentValue value, int depth) {
+  if (!HasItems(value.kind)) return value.kind == ContentKind::kByteArray || value.kind == ContentKind::kTensor ? 0 : 1;
+  if (value.kind == ContentKind::kComplex) return 1;
+  if ((value.kind != ContentKind::kTuple && value.kind != ContentKind::kSize) || depth > kMaxDepth) return 0;
+  auto [known, is_new] = key_leaves_.try_emplace(value.index, 0);
+  if (!is_new) return known->second;
+  uint32_t leaves = 1;
+  for (ContentValue item : content_.ItemsOf(value)) {
+    const uint32_t more = LeavesOfKey(item, depth + 1);
+    if (more == 0 || leaves + more > kMostInKey) return 0;
+    leaves += more;
+  }
+  key_leaves_[value.index] = leaves;
+  return leaves;
 }
 
 void ContentPickle::Key(ContentValue key, uint32_t entry) {

@@ -48,7 +48,8 @@ class ContentPickle {
   void Step();
   void Close(const ContentNode& node, uint32_t index);
   void Key(ContentValue key, uint32_t entry);
-  bool Hashable(ContentValue value, int depth) const;
+  bool Hashable(ContentValue value, int depth);
+  uint32_t LeavesOfKey(ContentValue value, int depth);
   std::string AsText(ContentValue value, int depth) const;
   void AppendStep(ContentValue key);
   void Text(std::string_view text);
@@ -79,6 +80,7 @@ class ContentPickle {
   std::vector<Frame> stack_;
   std::string path_;
   std::vector<uint32_t> memo_;                                           // by node, plus 1
+  std::unordered_map<uint32_t, uint32_t> key_leaves_;                    // by node
   std::vector<bool> open_;                                               // by node
   std::unordered_map<uint64_t, uint32_t> tensor_memo_;                   // by row, twice for parameters
   std::map<std::tuple<Index, uint64_t, uint64_t>, uint32_t> record_of_;  // by place

@@ -264,6 +264,18 @@ class Kept(Case):
         self.assertIs(loaded["a"], loaded["b"])
         self.assertIs(loaded["a"][2], loaded)
 
+    def test_tuples_that_hold_one_another_many_times_over(self):
+        """As keys and in sets they would be judged and written 100**6 times."""
+        key = b"K\x01\x85q\x00"
+        for i in range(6):
+            key += b"0(" + (b"h" + bytes([i])) * 100 + b"tq" + bytes([i + 1])
+        for pickle in (b"\x80\x02}" + key + b"K\x01s.", b"\x80\x02c__builtin__\nset\n]" + key + b"a\x85R."):
+            path = self.folder / "wide.pth"
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("archive/data.pkl", pickle)
+                archive.writestr("archive/version", "3\n")
+            self.back(self.convert(path, self.folder / "out.pth"))
+
     def test_a_model_becomes_its_state_dict(self):
         model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
         loaded = self.back(self.convert(self.save(model), self.folder / "out.pth"))

@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   pthview::OpenContext context;
   context.path = "/nonexistent/fuzz.json";
   context.source = pthview::OpenMemory(context.path, {bytes, bytes + size});
-  auto model = pthview::kAnnotatedJson.open(std::move(context), {});
+  auto model = pthview::kAnnotatedJson.open(std::move(context), {.content = true});
   if (model) pthview::WalkModel(*model);
   return 0;
 }

@@ -16,7 +16,9 @@ constexpr std::string_view kStyle =
     "body{font:15px/1.5 system-ui,sans-serif;max-width:70em;margin:2em auto;padding:0 1em;color:#222}"
     "table{border-collapse:collapse;width:100%;margin:.5em 0 2em}"
     "td,th{border-bottom:1px solid #ddd;padding:.3em .6em;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
-    "th{font-weight:600}td.n{text-align:right;white-space:nowrap}.bad{color:#a00}"
+    "table.c{width:auto;min-width:20em;margin-bottom:1em}.s{display:flex;flex-wrap:wrap;gap:0 "
+    "4em;align-items:flex-start}"
+    "th{font-weight:600}td.n,th.n{text-align:right;white-space:nowrap}.k{white-space:nowrap}.bad{color:#a00}"
     "@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}td,th{border-color:#444}.bad{color:#f88}}";
 
 std::string Bytes(uint64_t bytes) {
@@ -34,11 +36,11 @@ std::string Html(std::string_view text) { return EscapeForHtml(EscapeForTerminal
 
 void Counts(std::string& out, std::string_view title, const std::map<std::string, uint64_t>& counts) {
   if (counts.empty()) return;
-  out += fmt::format("<h2>{}</h2><table>", title);
+  out += fmt::format("<div><h2>{}</h2><table class=c>", title);
   for (const auto& [name, count] : counts) {
     out += fmt::format("<tr><td>{}<td class=n>{}", Html(name), count);
   }
-  out += "</table>";
+  out += "</table></div>";
 }
 
 }  // namespace
@@ -46,7 +48,7 @@ void Counts(std::string& out, std::string_view title, const std::map<std::string
 std::string ReportHtml(const std::map<std::string, Entry>& entries, const Summary& summary) {
   std::string out = "<!doctype html><html lang=en><meta charset=utf-8><title>pthview normalize</title><style>";
   out += kStyle;
-  out += "</style><h1>Normalised checkpoints</h1><table>";
+  out += "</style><h1>Normalised checkpoints</h1><div class=s><div><h2>The run</h2><table class=c>";
   auto line = [&](std::string_view what, const std::string& value) {
     out += fmt::format("<tr><td>{}<td class=n>{}", what, value);
   };
@@ -62,14 +64,14 @@ std::string ReportHtml(const std::map<std::string, Entry>& entries, const Summar
   line("dropped, in all ledgers", std::to_string(summary.dropped));
   line("changed", std::to_string(summary.changed));
   line("described only", std::to_string(summary.described));
-  out += "</table>";
+  out += "</table></div>";
   Counts(out, "Formats", summary.formats);
+  Counts(out, "Verdicts of scan", summary.verdicts);
+  out += "</div>";
 
   // Dangerous ones first.
   static constexpr std::string_view kOrder[] = {"dangerous", "tricks", "partial", "unknown"};
-  out += "<h2>What loading the sources with Python could run</h2>";
-  Counts(out, "By verdict", summary.verdicts);
-  out += "<table><tr><th>verdict<th>source";
+  out += "<h2>What loading the sources with Python could run</h2><table><tr><th>verdict<th>source";
   size_t rows = 0;
   for (std::string_view verdict : kOrder) {
     for (const auto& [name, entry] : entries) {
@@ -95,10 +97,10 @@ std::string ReportHtml(const std::map<std::string, Entry>& entries, const Summar
       "Refused and failed", "<th>source<th>state<th>why",
       [](const Entry& e) { return e.state == "refused" || e.state == "failed"; },
       [](const Entry& e) {
-        return fmt::format("<tr><td>{}<td>{}<td>{}", Html(e.source), Html(e.state), Html(e.error));
+        return fmt::format("<tr><td>{}<td class=k>{}<td>{}", Html(e.source), Html(e.state), Html(e.error));
       });
   table(
-      "Losses", "<th>source<th>dropped<th>changed<th>described",
+      "Losses", "<th>source<th class=n>dropped<th class=n>changed<th class=n>described",
       [](const Entry& e) { return e.state == "done" && e.dropped + e.changed + e.described > 0; },
       [](const Entry& e) {
         return fmt::format("<tr><td>{}<td class=n>{}<td class=n>{}<td class=n>{}", Html(e.source), e.dropped, e.changed,
