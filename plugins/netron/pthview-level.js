@@ -85,7 +85,7 @@ export class Level {
     // `document` makes the nodes (node, label). `owner` is the name that a range's own begins with, `key` tells the level
     // from all others of its file. `flows()` gives the edges between positions of `items`, and what comes from outside and
     // leaves: {edges: [{from, to, ...}], inputs: [{argument, to: positions, ...}], outputs: [{argument, from, ...}]}, the
-    // rest being what Flow takes. Nodes are made when they are first asked for.
+    // rest being what Flow takes, or `facts`, which gives it. Nodes are made when they are first asked for.
     constructor(document, { name, identifier, key, owner, items, flows = () => NO_FLOWS }) {
         this._flowsOfItems = flows;
         this._document = document;
@@ -124,11 +124,11 @@ export class Level {
     }
 
     get inputs() {
-        return this._known.inputs.map(({ argument }) => argument);
+        return [...new Set(this._known.inputs.map(({ argument }) => argument))];
     }
 
     get outputs() {
-        return this._known.outputs.map(({ argument }) => argument);
+        return [...new Set(this._known.outputs.map(({ argument }) => argument))];
     }
 
     get _known() {
@@ -191,7 +191,8 @@ export class Level {
         const flows = new Map();
         const add = (from, to, facts) => {
             if (from !== to && !list(flows.get(from)).some((flow) => flow.to === to)) {
-                flows.set(from, [...list(flows.get(from)), new Flow(from, to, facts.kind, facts)]);
+                const told = facts.facts ? facts.facts() : facts; // of those alone that are drawn
+                flows.set(from, [...list(flows.get(from)), new Flow(from, to, told.kind, told)]);
             }
         };
         edges.forEach((edge) => add(at(edge.from), at(edge.to), edge));

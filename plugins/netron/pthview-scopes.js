@@ -6,6 +6,8 @@ import { list, plural, text } from './pthview-text.js';
 import { Document } from './pthview-document.js';
 import { FlowGraph } from './pthview-graph.js';
 
+const ENDS_MOST = 40; // inputs, or outputs, of one level
+
 export class GraphDocument extends Document {
 
     constructor(data) {
@@ -74,11 +76,16 @@ export class GraphDocument extends Document {
             const { name, type } = graph.valueOf(value);
             return argument(name, [Object.assign(new Value(name), { type: type || null })]);
         };
+        // Ends are drawn as nodes: very many of them are one.
+        const merged = (ends) => {
+            const shared = ends.length > ENDS_MOST ? argument(plural(ends.length, 'value'), [new Value('')]) : null;
+            return shared ? ends.map((each) => ({ ...each, argument: shared, facts: () => ({ kind: 'recorded' }) })) : ends;
+        };
         return {
-            edges: edges.map(({ from, to, values }) => ({ from: positions.get(from), to: positions.get(to), ...graph.describe(values) })),
-            inputs: inputs.map(({ value, to }) =>
-                ({ argument: end(value), to: [...to].map((item) => positions.get(item)), ...graph.describe([value]) })),
-            outputs: outputs.map(({ value, from }) => ({ argument: end(value), from: positions.get(from), ...graph.describe([value]) }))
+            edges: edges.map(({ from, to, values }) => ({ from: positions.get(from), to: positions.get(to), facts: () => graph.describe(values) })),
+            inputs: merged(inputs.map(({ value, to }) =>
+                ({ argument: end(value), to: [...to].map((item) => positions.get(item)), facts: () => graph.describe([value]) }))),
+            outputs: merged(outputs.map(({ value, from }) => ({ argument: end(value), from: positions.get(from), facts: () => graph.describe([value]) })))
         };
     }
 

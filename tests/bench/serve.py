@@ -72,6 +72,7 @@ def measured(bench, command, unfold):
         memory = server.stop()
     return {
         "time": server.seconds + page["drawn_ms"] / 1e3,
+        "drawn": page["drawn_ms"] / 1e3,
         "server": memory,
         "browser": page["browser_mb"] * 1e6,
         "nodes": page["nodes"],

@@ -39,8 +39,11 @@ Result<std::vector<Index>> Roots(const Model& model, const Arguments& arguments)
                               [&](Index root) { return model.graphs[root].origin == Origin::kRecorded; });
   std::erase_if(roots, [&](Index root) { return recorded != (model.graphs[root].origin == Origin::kRecorded); });
   if (roots.empty()) {
+    const bool compiled = std::any_of(model.findings.begin(), model.findings.end(),
+                                      [](const Finding& finding) { return finding.code == "compiled-code"; });
     return Error{.code = ErrorCode::kNotFound,
-                 .message = "it holds no graph, and no model that one could be inferred for",
+                 .message = compiled ? "it holds compiled code, and not the graph that it was made of"
+                                     : "it holds no graph, and no model that one could be inferred for",
                  .file = model.file,
                  .hint = fmt::format("`pthview info {}`", ShellWord(model.file))};
   }

@@ -254,6 +254,10 @@ class Pt2Archive {
       std::string_view name = NameInPrefix(zip_, record.name).value_or("");
       if (!name.starts_with(kFolder)) continue;
       any = true;
+      if (name.ends_with(".json") && !name.ends_with(kMetadata)) {
+        ReadCalls(std::string(name), record);
+        continue;
+      }
       if (!name.ends_with(kMetadata) || !loaded_.insert(&record).second) continue;
       std::string_view model = name.substr(kFolder.size());
       model = model.substr(0, model.find('/'));
@@ -271,6 +275,17 @@ class Pt2Archive {
     AddSizeRows(builder_, zip_, kFolder, 0);
     builder_.Note(Severity::kInfo, "compiled-code", "data/aotinductor",
                   "the package holds compiled code, which runs when it is loaded; pthview lists it and nothing more");
+  }
+
+  // {"nodes": [{"name": "buf3", "node": {"target", "inputs", "outputs"}}]}: operators that the compiled code leaves to
+  // torch, as exported programs write them. Source: torch/_inductor/extern_node_serializer.py.
+  void ReadCalls(const std::string& name, const ZipRecord& record) {
+    if (!loaded_.insert(&record).second) return;
+    auto table = ReadJson(name);
+    if (!table || table->root()["nodes"].size() == 0) return;
+    AddExternNodes(table->root()["nodes"], "calls of compiled code", 0, builder_);
+    builder_.Note(Severity::kInfo, "compiled-calls", EscapeName(name),
+                  "the graph holds the operators that the compiled code calls, which are not the whole program");
   }
 
   ModelBuilder& builder_;

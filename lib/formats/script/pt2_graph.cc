@@ -62,6 +62,16 @@ class ProgramReader {
     modules_.AddTensors();
   }
 
+  void ReadExternNodes(Json nodes, std::string_view name) {
+    extern_nodes_ = true;
+    Scope scope;
+    scope.graph.part = part_;
+    scope.graph.name = EscapeName(name);
+    for (Json node : nodes.elements()) ReadNode(scope, node["node"]);
+    model_.graph_roots.push_back(static_cast<Index>(model_.graphs.size()));
+    model_.graphs.push_back(std::move(scope.graph));
+  }
+
  private:
   // A graph under construction.
   struct Scope {
@@ -218,8 +228,9 @@ class ProgramReader {
       }
       auto found = scope.values.find(name.Text());
       if (found == scope.values.end()) {
-        builder_.Note(Severity::kWarning, "graph-names", EscapeName(name.Text()),
-                      "the graph uses this value and has not made it");
+        if (!extern_nodes_)
+          builder_.Note(Severity::kWarning, "graph-names", EscapeName(name.Text()),
+                        "the graph uses this value and has not made it");
         found = scope.values.emplace(name.Text(), AddValue(scope, name.Text())).first;
       }
       values.push_back(found->second);
@@ -252,12 +263,17 @@ class ProgramReader {
   Model& model_;
   ExportModules modules_;
   ExportSignature signature_;
+  bool extern_nodes_ = false;  // what they take the compiled code makes
 };
 
 }  // namespace
 
 void AddExportedProgram(Json program, std::string_view name, Index part, ModelBuilder& builder) {
   ProgramReader(part, builder).Read(program, name);
+}
+
+void AddExternNodes(Json nodes, std::string_view name, Index part, ModelBuilder& builder) {
+  ProgramReader(part, builder).ReadExternNodes(nodes, name);
 }
 
 }  // namespace pthview

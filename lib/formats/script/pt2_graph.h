@@ -12,4 +12,8 @@ namespace pthview {
 // which of them are parameters, buffers and constants. Graph::name is `name`.
 void AddExportedProgram(Json program, std::string_view name, Index part, ModelBuilder& builder);
 
+// Adds a graph of the operators that code of AOTInductor calls: `nodes` is a list of {"name", "node"}. What flows between
+// them is known as far as they name the same values; the rest is in the code.
+void AddExternNodes(Json nodes, std::string_view name, Index part, ModelBuilder& builder);
+
 }  // namespace pthview

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/unit/container/zip_builder.h"
+#include "tests/unit/formats/graph_lines.h"
 #include "tests/unit/formats/opened.h"
 #include "tests/unit/formats/pickle_assembler.h"
 
@@ -329,6 +330,31 @@ TEST(Pt2, ModelsThatAreLeftOutAreCounted) {
   auto model = OpenBytes(zip.Finish());
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_EQ(TextOf(*model, "models-left-out"), "only 256 of 260 models are listed");
+}
+
+TEST(Pt2, OperatorsThatCompiledCodeCallsAreAGraph) {
+  constexpr const char* kCalls = R"({"nodes": [
+    {"name": "buf2", "node": {"target": "torch.ops.my.first.default", "metadata": {},
+      "inputs": [{"name": "x", "arg": {"as_tensor": {"name": "arg0"}}}, {"name": "n", "arg": {"as_int": 3}}],
+      "outputs": [{"as_tensor": {"name": "buf2"}}]}},
+    {"name": "buf4", "node": {"target": "torch.ops.my.second.out", "metadata": {},
+      "inputs": [{"name": "x", "arg": {"as_tensor": {"name": "buf2"}}}], "outputs": [{"as_tensor": {"name": "buf4"}}]}}]})";
+  auto model = OpenBytes(Archive("{}", {{"data/aotinductor/net/a.so",
+                                         "\x7f"
+                                         "ELF"},
+                                        {"data/aotinductor/net/a.json", kCalls},
+                                        {"data/aotinductor/net/b.json", R"({"other": 1})"}}));
+  ASSERT_TRUE(model) << model.error().message;
+  const Graph* calls = nullptr;
+  for (const Graph& graph : model->graphs) {
+    if (graph.name == "calls of compiled code") calls = &graph;
+  }
+  ASSERT_NE(calls, nullptr);
+  EXPECT_EQ(
+      GraphLines(*model, *calls),
+      "calls of compiled code[]\n%buf2 = my::first.default(x=%arg0, n=3)\n%buf4 = my::second.out(x=%buf2)\n-> []\n");
+  EXPECT_FALSE(Noted(*model, "graph-names")) << "the code makes arg0";
+  EXPECT_TRUE(Noted(*model, "compiled-calls"));
 }
 
 }  // namespace
