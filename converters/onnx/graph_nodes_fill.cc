@@ -77,7 +77,7 @@ std::string GraphNodes::Constant(const OperatorInput& input, const std::string& 
   auto& value = *proto.add_attribute();
   value.set_name("value");
   value.set_type(AttributeProto::TENSOR);
-  *value.mutable_t() = input.constant;
+  *value.mutable_t() = *input.constant;
   Append(proto);
   return proto.output(0);
 }

@@ -256,7 +256,7 @@ TensorProto& Layer::AddConstantOf(std::string_view name) {
   OperatorInput& input = made_.inputs.emplace_back();
   input.kind = OperatorInput::Kind::kConstant;
   input.name = std::string(name);
-  return input.constant;
+  return input.constant.emplace();
 }
 
 void Layer::AddConstant(std::string_view name, float value) {

@@ -19,10 +19,10 @@ namespace pthview {
 struct OperatorInput {
   enum class Kind : uint8_t { kData, kTensor, kConstant, kAbsent };
   Kind kind = Kind::kAbsent;
-  Index value = kNone;                 // kData: into Graph::values, kNone: nothing is known to feed it
-  std::string initializer;             // kTensor: its name
-  std::string name;                    // kConstant: "ratio"
-  pthview_onnx::TensorProto constant;  // kConstant
+  Index value = kNone;                                // kData: into Graph::values, kNone: nothing is known to feed it
+  std::string initializer;                            // kTensor: its name
+  std::string name;                                   // kConstant: "ratio"
+  std::optional<pthview_onnx::TensorProto> constant;  // kConstant
 };
 
 // How many dimensions an operator's result has.
