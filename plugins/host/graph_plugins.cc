@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -12,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "lib/base/progress.h"
+#include "lib/base/sha256.h"
 #include "lib/base/text_hash.h"
 #include "lib/formats/script/script_program.h"
 #include "plugins/host/discovery.h"
@@ -29,14 +31,15 @@ constexpr std::string_view kFormat = "torchscript";  // also of those inside oth
 // Messages of one exchange, up to the answer.
 class Answer {
  public:
-  explicit Answer(const std::function<void(int percent)>& progress) : progress_(progress) {
+  explicit Answer(const PercentDone& progress) : progress_(progress) {
     if (!progress) line_.emplace("recorded graph", 0);
   }
 
   proto::Message message;
+  std::string bytes;  // of the answer
 
-  Result<Next> Take(std::string_view bytes) {
-    PTHVIEW_ASSIGN(message, DecodeMessage(Encoding::kProtobuf, bytes));
+  Result<Next> Take(std::string_view said) {
+    PTHVIEW_ASSIGN(message, DecodeMessage(Encoding::kProtobuf, said));
     switch (message.what_case()) {
       case proto::Message::kProgress: {
         const proto::Progress& progress = message.progress();
@@ -47,7 +50,7 @@ class Answer {
         if (line_ && progress.done() > done_) line_->Advance(progress.done() - std::exchange(done_, progress.done()));
         return Next::kMore;
       }
-      case proto::Message::kModel:
+      case proto::Message::kModel: bytes = said; return Next::kDone;
       case proto::Message::kFailure: return Next::kDone;
       default:
         return Error{.code = ErrorCode::kCorrupt, .message = "it was asked for graphs, and answered something else"};
@@ -55,7 +58,7 @@ class Answer {
   }
 
  private:
-  const std::function<void(int percent)>& progress_;
+  const PercentDone& progress_;
   std::optional<Progress> line_;
   uint64_t done_ = 0;
 };
@@ -67,11 +70,12 @@ Error NoPlugin(const std::vector<Plugin>& plugins) {
                  .message = fmt::format("the plug-in for TorchScript's graphs cannot be used: {}", plugin.problem),
                  .hint = fmt::format("it is in {}", plugin.folder)};
   }
-  return Error{.code = ErrorCode::kNotFound,
-               .message =
-                   "the recorded graph of a TorchScript archive needs the plug-in torchscript (LibTorch), which "
-                   "is not installed",
-               .hint = "with `tools/bootstrap --test` LibTorch is there, and `cmake build && ninja -C build` builds it"};
+  return Error{
+      .code = ErrorCode::kNotFound,
+      .message =
+          "the recorded graph of a TorchScript archive needs the plug-in torchscript (LibTorch), which "
+          "is not installed",
+      .hint = "with `tools/bootstrap --test` LibTorch is there, and `cmake build && ninja -C build` builds it"};
 }
 
 // What the file holds where a program fetches a plain attribute of a module: "layer1.0.bn1.training". With it branches
@@ -117,7 +121,7 @@ class FetchedValues {
   std::unordered_map<std::string, AttributeValue, TextHash> values_;
 };
 
-Status ReadReply(const proto::Model& reply, Model& model) {
+Result<PluginGraphs> ReadReply(const proto::Model& reply, const Model& model) {
   std::unordered_map<std::string_view, Index, TextHash> tensors;
   for (size_t i = model.tensors.size(); i-- > 0;) {
     const Tensor& tensor = model.tensors[i];
@@ -130,71 +134,87 @@ Status ReadReply(const proto::Model& reply, Model& model) {
   for (size_t i = 0; i < model.modules.size(); ++i) {
     modules.try_emplace(model.modules[i].path, static_cast<Index>(i));
   }
-  auto find = [](const auto& rows, const std::string& name) {
+  auto find = [](const auto& rows, std::string_view name) {
     auto found = rows.find(name);
     return found == rows.end() ? kNone : found->second;
   };
   const ReplyRows rows = {
-      .module = [&](Index, std::string_view path) { return find(modules, std::string(path)); },
+      .module = [&](Index, std::string_view path) { return find(modules, path); },
       .tensor = [&](Index index) { return find(tensors, reply.tensors(static_cast<int>(index)).name()); }};
+  Model with;  // the tables that graphs refer to
+  with.parts = model.parts;
+  with.tensors = model.tensors;
+  with.modules = model.modules;
   Findings findings;
-  std::vector<Graph> graphs = std::exchange(model.graphs, {});
-  std::vector<Index> roots = std::exchange(model.graph_roots, {});
-  Status read = ReadGraphs(reply, rows, model, findings);
-  if (!read) {
-    model.graphs = std::move(graphs);
-    model.graph_roots = std::move(roots);
-    return read;
-  }
-  FetchedValues(model).Tell(model.graphs);
+  PTHVIEW_TRY(ReadGraphs(reply, rows, with, findings));
   ReadFindings(reply, findings);
-  for (Finding& finding : std::move(findings).Take()) model.findings.push_back(std::move(finding));
-  return Ok();
+  FetchedValues(model).Tell(with.graphs);
+  return PluginGraphs{std::move(with.graphs), std::move(with.graph_roots), std::move(findings).Take()};
 }
+
+bool IsRecorded(const Graph& graph) { return graph.origin == Origin::kRecorded; }
 
 }  // namespace
 
-bool NeedsGraphPlugin(const Model& model) { return model.graphs.empty() && HasScriptProgram(model); }
+bool NeedsGraphPlugin(const Model& model) {
+  return HasScriptProgram(model) && std::ranges::none_of(model.graphs, IsRecorded);
+}
 
-Status AddPluginGraphs(Model& model, const std::function<void(int percent)>& progress) {
+Result<PluginGraphs> MakePluginGraphs(const Model& model, const PercentDone& progress, GraphCache* cache) {
   const std::vector<Plugin> plugins = FindPlugins(SearchPath());
   auto plugin = std::ranges::find_if(plugins, [&](const Plugin& p) {
     if (!p.problem.empty() || !p.manifest.Has(PluginKind::kGraph)) return false;
-    return std::ranges::find(p.manifest.formats, model.format) != p.manifest.formats.end() ||
-           std::ranges::find(p.manifest.formats, kFormat) != p.manifest.formats.end();
+    return std::ranges::find(p.manifest.formats, kFormat) != p.manifest.formats.end();
   });
   if (plugin == plugins.end()) return NoPlugin(plugins).In(model.file);
   auto program = ReadScriptProgram(model);
   if (!program) return std::move(program).error().In(model.file);
-  const char* unconfined = std::getenv("PTHVIEW_PLUGIN_UNCONFINED");
-  const Run run{.program = plugin->program,
-                .folder = plugin->folder,
-                .readable = plugin->manifest.read,
-                .encoding = plugin->manifest.encoding,
-                .limits = plugin->manifest.limits,
-                .most_message_bytes = kMostReply,
-                .allow_unconfined = unconfined != nullptr && std::string_view(unconfined) == "1"};
-  Answer answer(progress);
+  const std::string request = GraphRequestBytes(*program);
+  Sha256 hash;
+  hash.Update(std::as_bytes(std::span(request)));
+  const std::string asked = hash.Finish();
   auto fail = [&](Error error) {
     error.message = fmt::format("plug-in {}: {}", plugin->manifest.name, error.message);
     if (error.hint.empty()) error.hint = fmt::format("the plug-in is in {}", plugin->folder);
     return std::move(error).In(model.file);
   };
-  Status held = Exchange(run, GraphRequestBytes(*program), [&](std::string_view bytes) { return answer.Take(bytes); });
-  if (!held) return fail(std::move(held).error());
+  Answer answer(progress);
+  if (cache != nullptr && cache->asked == asked) {
+    if (Result<Next> taken = answer.Take(cache->reply); !taken) return fail(std::move(taken).error());
+  } else {
+    const char* unconfined = std::getenv("PTHVIEW_PLUGIN_UNCONFINED");
+    const Run run{.program = plugin->program,
+                  .folder = plugin->folder,
+                  .readable = plugin->manifest.read,
+                  .encoding = plugin->manifest.encoding,
+                  .limits = plugin->manifest.limits,
+                  .most_message_bytes = kMostReply,
+                  .allow_unconfined = unconfined != nullptr && std::string_view(unconfined) == "1"};
+    Status held = Exchange(run, request, [&](std::string_view bytes) { return answer.Take(bytes); });
+    if (!held) return fail(std::move(held).error());
+  }
   if (answer.message.has_failure()) return fail(ToError(answer.message.failure()));
-  Status read = ReadReply(answer.message.model(), model);
-  return read ? Ok() : Status(fail(std::move(read).error()));
+  if (cache != nullptr) *cache = {asked, std::move(answer.bytes)};
+  auto graphs = ReadReply(answer.message.model(), model);
+  if (!graphs) return fail(std::move(graphs).error());
+  return graphs;
 }
 
-void AddPluginGraphsIfAny(Model& model) {
-  if (!NeedsGraphPlugin(model)) return;
+Status AddPluginGraphs(Model& model) {
+  PTHVIEW_ASSIGN(PluginGraphs made, MakePluginGraphs(model));
+  model.graphs = std::move(made.graphs);
+  model.graph_roots = std::move(made.roots);
+  for (Finding& finding : made.findings) model.findings.push_back(std::move(finding));
+  return Ok();
+}
+
+void AddPluginGraphsOrSay(Model& model) {
   Status added = AddPluginGraphs(model);
   if (added) return;
   const Error& error = added.error();
-  std::string text = error.message;
-  if (!error.hint.empty()) text += "; " + error.hint;
-  model.findings.push_back({Severity::kWarning, "recorded-graph", "", std::move(text)});
+  const bool missing = error.code == ErrorCode::kNotFound;
+  model.findings.push_back({missing ? Severity::kInfo : Severity::kWarning, "recorded-graph", "",
+                            error.hint.empty() ? error.message : error.message + "; " + error.hint});
 }
 
 }  // namespace pthview::plugins

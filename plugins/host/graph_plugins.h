@@ -1,8 +1,9 @@
 // Graphs that an external plug-in makes of a program in a file that pthview reads itself: TorchScript's source text.
 #pragma once
 
-#include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "lib/base/result.h"
 #include "lib/model/model.h"
@@ -12,13 +13,32 @@ namespace pthview::plugins {
 // Whether the file holds a program whose graphs only a plug-in can tell.
 bool NeedsGraphPlugin(const Model& model);
 
-// Asks the plug-in and adds its graphs and findings to the model. `progress` is told how much is done, in percent; it
-// may be empty, and then a line is drawn on the terminal where that takes long. Errors (the model is then as it was):
-// kNotFound, no plug-in makes graphs of this format; kLimit, the program is too large; what Exchange (process.h) and
-// the plug-in say, with the plug-in's name.
-Status AddPluginGraphs(Model& model, const std::function<void(int percent)>& progress = {});
+struct PluginGraphs {
+  std::vector<Graph>
+      graphs;  // as Model::graphs of the model that was asked for; with it they keep the rules of model.h
+  std::vector<Index> roots;
+  std::vector<Finding> findings;
+};
 
-// The same for verbs that go on without: an error becomes the finding "recorded-graph".
-void AddPluginGraphsIfAny(Model& model);
+// An answer and what it answers: where the same is asked again (a file was written anew by its training run, and its
+// program is the same) no plug-in is started.
+struct GraphCache {
+  std::string asked;  // SHA-256 of the request
+  std::string reply;
+};
+
+using PercentDone = std::function<void(int percent)>;
+
+// Asks the plug-in. `progress` may be empty, and then a line is drawn on the terminal where it takes long; `cache` may
+// be null. Errors: kNotFound, no plug-in makes graphs of this format; kLimit, the program is too large; what Exchange
+// (process.h) and the plug-in say, with the plug-in's name.
+Result<PluginGraphs> MakePluginGraphs(const Model& model, const PercentDone& progress = {},
+                                      GraphCache* cache = nullptr);
+
+// The same, into the model, in place of inferred graphs. When it fails the model stays as it was.
+Status AddPluginGraphs(Model& model);
+
+// For whoever goes on without them: an error becomes the finding "recorded-graph".
+void AddPluginGraphsOrSay(Model& model);
 
 }  // namespace pthview::plugins

@@ -14,6 +14,7 @@
 #include <torch/csrc/jit/operator_upgraders/upgraders_entry.h>
 #include <torch/csrc/jit/runtime/operator.h>
 #include <torch/csrc/jit/serialization/import_source.h>
+#include <torch/library.h>
 
 #include "plugins/torchscript/source_text.h"
 #include "plugins/torchscript/types.h"
@@ -43,6 +44,8 @@ Said Read(std::string_view what) {
   size_t begin = what.find_first_not_of(" \n");
   if (begin == std::string_view::npos) begin = 0;
   said.first = what.substr(begin, std::min(what.find('\n', begin), what.size()) - begin);
+  constexpr size_t kLongest = 300;
+  if (said.first.size() > kLongest) said.first = said.first.substr(0, said.first.find(". ", 20)).substr(0, kLongest);
   while (said.first.ends_with(':') || said.first.ends_with(' ')) said.first.pop_back();
   constexpr std::string_view kFile = "File \"code/";
   constexpr std::string_view kLine = "\", line ";
@@ -87,18 +90,27 @@ void MakeUp(const OperatorUse& use, size_t number) {
                            torch::jit::Operation([](torch::jit::Stack&) {}), c10::AliasAnalysisKind::CONSERVATIVE));
 }
 
+// Constants have no bytes here, and where LibTorch asks whether two are equal (to keep one of them), each is itself
+// alone.
+void MakeConstantsDiffer() {
+  static torch::Library library(torch::Library::IMPL, "aten", c10::DispatchKey::Meta, __FILE__, __LINE__);
+  library.impl("equal", [](const at::Tensor& a, const at::Tensor& b) { return a.is_same(b); });
+}
+
 class Compiler {
  public:
   Compiler(const proto::ScriptProgram& program, const std::function<void(uint64_t)>& progress)
       : program_(program), progress_(progress) {
     for (const proto::ScriptSource& source : program.sources()) {
       rows_.emplace(source.name(), &source);
-      texts_.emplace(source.name(), source.text());
+      std::string& text = texts_.emplace(source.name(), source.text()).first->second;
+      for (const char* name : {"__setstate__", "__getstate__"}) BlankFunctionsNamed(text, name);
     }
   }
 
   Compiled Run() {
     torch::jit::populate_upgraders_graph_map();
+    MakeConstantsDiffer();
     MakeConstants();
     MakeUpOperators();
     for (int repairs = 0;; ++repairs) {
@@ -139,7 +151,6 @@ class Compiler {
 
   void MakeUpOperators() {
     std::map<std::string, bool> exists;
-    size_t number = 0;
     for (const auto& [name, text] : texts_) {
       for (const OperatorUse& use : FindOperatorUses(text)) {
         auto [at, is_new] = exists.try_emplace(use.name, true);
@@ -147,11 +158,36 @@ class Compiler {
         if (at->second) continue;
         made_up_[use.name].insert(name);
         try {
-          MakeUp(use, number++);
+          MakeUp(use, number_++);
         } catch (const std::exception&) {  // the same use in another file
         }
       }
     }
+  }
+
+  // An operator that is there and takes other arguments than it is given here: it was another one once.
+  bool MakeUpSignature(std::string_view what) {
+    std::string name;
+    for (size_t at = what.find("\n"); at != std::string_view::npos && name.empty(); at = what.find('\n', at + 1)) {
+      const std::string_view line = what.substr(at + 1, what.find('(', at) - at - 1);
+      const size_t begin = line.find_first_not_of(" \n");
+      if (line.find("::") == std::string_view::npos || begin == std::string_view::npos) continue;
+      name = line.substr(begin, line.find('.') - begin);
+    }
+    if (name.empty() || name.find_first_of(" \n") != std::string::npos || made_up_.contains(name)) return false;
+    bool any = false;
+    for (const auto& [file, text] : texts_) {
+      for (const OperatorUse& use : FindOperatorUses(text)) {
+        if (use.name != name) continue;
+        try {
+          MakeUp(use, number_++);
+        } catch (const std::exception&) {
+        }
+        made_up_[name].insert(file);
+        any = true;
+      }
+    }
+    return any;
   }
 
   // All at once, each with where it is used first.
@@ -257,6 +293,7 @@ class Compiler {
         return true;
       }
     }
+    if (said.first == "Arguments for call are not valid" && MakeUpSignature(what)) return true;
     auto text = texts_.find(said.file);
     if (text == texts_.end()) return false;
     const std::string function = BlankFunction(text->second, said.line);
@@ -272,6 +309,7 @@ class Compiler {
   std::map<std::string, const proto::ScriptSource*> rows_;
   std::map<std::string, std::string> texts_;              // with what was taken out
   std::map<std::string, std::set<std::string>> made_up_;  // operators, with the files that use them
+  size_t number_ = 0;                                     // of schemas that were made up
   std::vector<std::shared_ptr<torch::jit::Source>> loaded_;
   Compiled compiled_;
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -42,7 +41,7 @@ struct Slot {
 struct Body {
   proto::Graph* graph;
   std::unordered_map<size_t, uint32_t> values;  // by row
-  std::unordered_set<std::string> node_names;
+  std::unordered_map<std::string, uint32_t> node_names;  // how often
 };
 
 // One call of a method or function.
@@ -191,7 +190,7 @@ class Flattener {
     node->set_domain("prim");
     node->set_op(op);
     std::string unique = name;
-    for (int i = 1; !body.node_names.insert(unique).second; ++i) unique = name + "#" + std::to_string(i);
+    while (uint32_t times = body.node_names[unique]++) unique = name + "#" + std::to_string(times);
     node->set_name(unique);
     node->set_module(frame.module);
     node->set_call(frame.call);

@@ -14,7 +14,7 @@
 namespace pthview::torchscript {
 
 // Of all graphs of an archive. What is called beyond is left as a call, with a finding.
-inline constexpr size_t kMostNodes = 400'000;
+inline constexpr size_t kMostNodes = 200'000;
 // Calls inside calls, and bodies inside bodies (graph_check.h has the host's limit).
 inline constexpr int kDeepestCall = 200;
 inline constexpr int kDeepestBody = 90;

@@ -33,6 +33,9 @@ std::vector<OperatorUse> FindOperatorUses(std::string_view text);
 // none around it, or it has no body any more.
 std::string BlankFunction(std::string& text, size_t line);
 
+// The same for every function of this name: what only sets objects up does not have to compile.
+void BlankFunctionsNamed(std::string& text, std::string_view name);
+
 // Writes `Any` in place of the type `name` wherever it stands as a whole, and spaces for what it was longer.
 size_t ForgetType(std::string& text, std::string_view name);
 

@@ -1,8 +1,9 @@
 // `pthview serve` in a real browser, as a user would work with it.
 //
-//   node serve_test.mjs --pthview BIN [--fixtures DIR]
+//   node serve_test.mjs --pthview BIN [--fixtures DIR] [--residual FILE]
 //
-// DIR is where the files are made (make_files.py); a new temporary folder unless given. Every test also fails on any
+// DIR is where the files are made (make_files.py); a new temporary folder unless given. FILE is a traced network with
+// residual blocks, where the plug-in that makes its graph was built. Every test also fails on any
 // request to another origin, any console error, policy violation or uncaught error.
 
 import assert from 'node:assert/strict';
@@ -303,6 +304,38 @@ served('a recorded block unfolds to its addition with two inputs; simplified and
     await page.locator('#canvas .node-item-type', { hasText: 'dropout' }).waitFor();
     await page.locator('#canvas .node-item-type-constant').first().waitFor();
 }, withRecorded);
+
+const residual = option('--residual');
+test('the graph of a traced network comes from the plug-in, block by block, and is there at once the next time', { skip: !residual }, async () => {
+    const server = await startServer(binary, [residual]);
+    const { page, context, faults } = await open(browser, {});
+    try {
+        await page.goto(server.url);
+        await drawn(page);
+        await page.locator('#canvas .graph-input', { hasText: 'image' }).waitFor({ timeout: 60000 });
+        await page.locator('.pthview-legend', { hasText: 'recorded in the file' }).waitFor();
+        await settled(page);
+        await page.keyboard.press('3');
+        const add = page.locator('#canvas .pthview-name', { hasText: /^add$/ }).first();
+        await add.waitFor();
+        await settled(page);
+        await add.click();
+        await sidebar(page, 'Node Properties');
+        assert.match(await entry(page, 'line'), /torch_programs\.py:\d+$/);
+        const ends = await page.locator('#sidebar .pthview-link').allInnerTexts();
+        assert.equal(ends.length, 3, ends.join(' | ')); // two from, one to
+        // Kept by the server: the next page need not wait.
+        const reply = await page.evaluate(() => fetch('api/v1/files/0/graph').then((reply) => reply.json()));
+        assert.equal(reply.state, 'ready');
+        await page.reload();
+        await drawn(page);
+        await page.locator('#canvas .graph-input', { hasText: 'image' }).waitFor();
+        assert.deepEqual(faults, []);
+    } finally {
+        await context.close();
+        await server.stop();
+    }
+});
 
 served('the branches of an If fold', ['small.pth'], async (page) => {
     await page.locator('#canvas .graph-input', { hasText: 'image' }).waitFor();

@@ -35,6 +35,10 @@ VERBS = {
     "graph": (["graph", "--json", "--simplify"], []),
     "convert": (["convert", "--to", "json"], ["-o", "OUT/out.json"]),
 }
+# The one program that a verb starts on its own: it makes graphs of source text, confined.
+PLUGIN = "/pthview-plugin-torchscript"
+GRAPH_SECONDS = 90
+GRAPH_MEGABYTES = 2048
 EXIT_CODES = {"error": (2,), "findings": (0,), "opens": (0,), "any": (0, 2)}
 OTHER_CODES = {
     "scan --json": (0, 1, 2),
@@ -66,20 +70,38 @@ class Hostile(unittest.TestCase):
         wrong, said = [], {}
         with tempfile.TemporaryDirectory() as folder:
             for label, (before, behind) in VERBS.items():
+                if "graph" in want and label not in ("list --json", "scan --json", "tree"):
+                    continue  # the text is what is hostile
                 behind = [part.replace("OUT", folder) for part in behind]
                 result, calls = self.run_verb([*before, (ARGS.hostile / file).resolve(), *behind], folder)
                 said[label] = result
                 codes = OTHER_CODES.get(label, EXIT_CODES[want["expect"]])
                 wrong += [f"{label}: {line}" for line in self.complaints(result, codes)]
                 wrong += [f"{label}: forbidden call {call}" for call in calls if outside(call, folder)]
-                wrong += [f"{label}: runs a program: {call}" for call in calls[1:] if "execve(" in call]
+                wrong += [f"{label}: runs a program: {call}" for call in calls[1:] if "execve(" in call and PLUGIN not in call]
             left = [path.name for path in pathlib.Path(folder).iterdir() if path.name not in ("out.json", "trace")]
             if left:
                 wrong.append(f"left files behind: {left}")
+        if "graph" in want:
+            wrong += self.graph(file, want["graph"])
         if not wrong:
             wrong = list(self.unsaid(file, want, said))
         if wrong:
             self.fail("\n  ".join([file, *wrong]))
+
+    def graph(self, file, mention):
+        """Source text that a plug-in compiles: the graph, or one line that says why there is none."""
+        result = runner.run([ARGS.pthview, "graph", "--json", ARGS.hostile / file], GRAPH_SECONDS)
+        wrong = [f"graph: {line}" for line in runner.complaints(result, (0,), GRAPH_MEGABYTES)]
+        if wrong or b"was not built" in result.err:
+            return wrong
+        document = runner.parse(result)
+        told = result.err.decode("utf-8", "replace") + json.dumps(document["findings"])
+        if mention not in told:
+            wrong.append(f"graph: nothing says {mention!r}: {told}"[:500])
+        if not mention and not any(graph["origin"] == "recorded" for graph in document["graphs"]):
+            wrong.append(f"graph: there is no recorded graph: {told}"[:500])
+        return wrong
 
     def run_verb(self, arguments, folder):
         command = [ARGS.pthview, *arguments]

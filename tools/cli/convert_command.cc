@@ -85,7 +85,8 @@ Status WriteAnnotations(Model& model, std::span<const Index> tensors, const Conv
 // The graph of a TorchScript archive, for converters that write graphs: only a plug-in can tell it.
 Status AddRecordedGraphs(const Arguments& arguments, const Converter& converter, const ConvertOptions& options,
                          Model& model) {
-  const bool wanted = std::ranges::find(converter.options, "graph") != converter.options.end();
+  const bool wanted =
+      converter.name == "json" || std::ranges::find(converter.options, "graph") != converter.options.end();
   if (!wanted || options.graph == "inferred" || !plugins::NeedsGraphPlugin(model)) return Ok();
   Status added = plugins::AddPluginGraphs(model);
   if (added || options.graph == "recorded") return added;

@@ -98,8 +98,11 @@ int RunGraph(const Arguments& arguments) {
   if (!depth) return Fail(depth.error());
   auto model = OpenModel(arguments.files[0]);
   if (!model) return Fail(model.error());
-  if (plugins::NeedsGraphPlugin(*model)) {
-    if (Status added = plugins::AddPluginGraphs(*model); !added) PrintError(added.error());
+  const bool by_plugin = plugins::NeedsGraphPlugin(*model);
+  if (by_plugin) {
+    Status added = plugins::AddPluginGraphs(*model);
+    if (!added && added.error().code == ErrorCode::kInterrupted) return Fail(added.error());
+    if (!added) PrintError(added.error());
   }
   InferGraphs(*model);
   auto roots = Roots(*model, arguments);
@@ -113,7 +116,9 @@ int RunGraph(const Arguments& arguments) {
     if (after < before) PrintNote(arguments, fmt::format("{} of {} operators are hidden", before - after, before));
   }
   if (model->graphs[roots->front()].origin == Origin::kInferred) {
-    PrintNote(arguments, "the file records no graph: this one is inferred from classes, names and shapes");
+    PrintNote(arguments, by_plugin
+                             ? "this graph is inferred from classes, names and shapes, in place of the recorded one"
+                             : "the file records no graph: this one is inferred from classes, names and shapes");
   }
   if (!arguments.Value("output").empty()) {
     if (roots->size() > 1) {

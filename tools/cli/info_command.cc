@@ -9,6 +9,7 @@
 #include "lib/analysis/summary/what_it_is.h"
 #include "lib/base/named_source.h"
 #include "lib/formats/format.h"
+#include "plugins/host/graph_plugins.h"
 #include "tools/cli/console.h"
 #include "tools/cli/info_facts.h"
 #include "tools/cli/info_graphs.h"
@@ -131,6 +132,8 @@ int RunInfo(const Arguments& arguments) {
       continue;
     }
     InferModules(*model);
+    // A third of a second for each: where many files are looked at, their operators are not counted.
+    if (files.size() == 1 && plugins::NeedsGraphPlugin(*model)) plugins::AddPluginGraphsOrSay(*model);
     if (as_json) {
       WriteJson(json, out, *model, *narrowing);
     } else {

@@ -180,7 +180,7 @@ Reply Api::Compare(const Model& model, std::string_view other, const Query& quer
 }
 
 Reply Api::GetFile(std::string_view id, std::span<const std::string_view> rest, const Query& query, const Gone& gone) {
-  const Session* session = sessions_->Find(id);
+  Session* session = sessions_->Find(id);
   if (!session || rest.empty()) return NotFound();
   std::shared_ptr<const Snapshot> snapshot = session->snapshot();
   if (!snapshot->model) {
@@ -188,7 +188,10 @@ Reply Api::GetFile(std::string_view id, std::span<const std::string_view> rest, 
   }
   const Model& model = *snapshot->model;
   if (rest.size() == 1 && rest[0] == "model") return {.shared = snapshot->document};
-  if (rest.size() == 1 && rest[0] == "graph") return {.shared = snapshot->graphs};
+  if (rest.size() == 1 && rest[0] == "graph") {
+    if (late_graphs_ != nullptr) late_graphs_->Ask(session);
+    return {.shared = snapshot->graphs};
+  }
   if (rest.size() == 1 && rest[0] == "search") {
     std::string text = TextOf(query, "q");
     if (text.size() > kMaxQueryText)

@@ -9,6 +9,7 @@
 
 #include "tools/server/assets.h"
 #include "tools/server/departure.h"
+#include "tools/server/late_graphs.h"
 #include "tools/server/reply.h"
 #include "tools/server/session.h"
 
@@ -21,9 +22,9 @@ using HeavyWork = std::counting_semaphore<>;
 // Thread-safe.
 class Api {
  public:
-  // Borrows the sessions.
-  Api(Assets assets, const Sessions* sessions, bool watching)
-      : assets_(std::move(assets)), sessions_(sessions), watching_(watching) {}
+  // Borrows the sessions, and what makes graphs that are asked for; without it those stay away.
+  Api(Assets assets, const Sessions* sessions, bool watching, LateGraphs* late_graphs = nullptr)
+      : assets_(std::move(assets)), sessions_(sessions), watching_(watching), late_graphs_(late_graphs) {}
 
   // `path` is decoded and starts with a slash. Long computations end, with an error that nobody reads, when `gone` says
   // that the one who asked has left.
@@ -37,6 +38,7 @@ class Api {
   Assets assets_;
   const Sessions* sessions_;
   bool watching_;
+  LateGraphs* late_graphs_;
   // Reading a whole tensor uses every core by itself; more at once would only add memory.
   HeavyWork heavy_{2};
 };

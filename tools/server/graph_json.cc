@@ -24,7 +24,9 @@ std::string_view Shortened(std::string_view text) {
 
 class GraphDocument {
  public:
-  GraphDocument(const Model& model, const Outline& outline) : model_(model), module_of_(model.modules.size(), -1) {
+  GraphDocument(const Model& model, std::span<const Graph> graphs, std::span<const Index> roots, const Outline& outline)
+      : graphs_(graphs), is_root_(graphs.size()), module_of_(model.modules.size(), -1) {
+    for (Index root : roots) is_root_[root] = true;
     for (size_t i = 0; i < outline.modules.size(); ++i) {
       if (outline.modules[i].source != kNone) module_of_[outline.modules[i].source] = static_cast<int64_t>(i);
     }
@@ -38,13 +40,12 @@ class GraphDocument {
     json.Key("state").String(state);
     json.Key("message").String(message);
     json.Key("graphs").BeginArray();
-    for (size_t i = 0; i < model_.graphs.size() && text.size() < kMaxDocument; ++i) {
-      if (model_.graphs[i].origin != Origin::kRecorded) {  // its edges stand in the structure document
+    for (size_t i = 0; i < graphs_.size() && text.size() < kMaxDocument; ++i) {
+      if (graphs_[i].origin != Origin::kRecorded) {  // its edges stand in the structure document
         json.Null();
         continue;
       }
-      bool root = std::ranges::find(model_.graph_roots, static_cast<Index>(i)) != model_.graph_roots.end();
-      WriteGraph(json, model_.graphs[i], root);
+      WriteGraph(json, graphs_[i], is_root_[i]);
     }
     json.EndArray().EndObject();
     return text;
@@ -113,14 +114,16 @@ class GraphDocument {
 
   int64_t ModuleOf(const Node& node) const { return node.module == kNone ? -1 : module_of_[node.module]; }
 
-  const Model& model_;
+  std::span<const Graph> graphs_;
+  std::vector<bool> is_root_;
   std::vector<int64_t> module_of_;  // the outline's module of each of the model's
 };
 
 }  // namespace
 
-std::string GraphJson(const Model& model, const Outline& outline, std::string_view state, std::string_view message) {
-  return GraphDocument(model, outline).Write(state, message);
+std::string GraphJson(const Model& model, std::span<const Graph> graphs, std::span<const Index> roots,
+                      const Outline& outline, std::string_view state, std::string_view message) {
+  return GraphDocument(model, graphs, roots, outline).Write(state, message);
 }
 
 }  // namespace pthview::server

@@ -19,6 +19,7 @@
 #include "plugins/host/plugin_formats.h"
 #include "tools/fetch/remote.h"
 #include "tools/server/api.h"
+#include "tools/server/late_graphs.h"
 #include "tools/server/options.h"
 #include "tools/server/server.h"
 #include "tools/server/watcher.h"
@@ -82,14 +83,16 @@ int Serve(const Options& options) {
   Sessions sessions(options.files);
   EventHub events;
   Watcher watcher(&sessions, &events);
+  LateGraphs late_graphs;
   bool any = false;
   for (const std::unique_ptr<Session>& session : sessions.all()) {
-    any |= session->Load();
+    const bool first = session->Load() && !std::exchange(any, true);
+    if (first) late_graphs.Ask(session.get());  // the one that is shown; the others when they are
     if (const auto& error = session->snapshot()->error) PrintError(*error);
   }
   if (!any) return 2;
   Progress::Show(false);
-  Api api(std::move(*assets), &sessions, options.watch);
+  Api api(std::move(*assets), &sessions, options.watch, &late_graphs);
   // Until here Ctrl-C ends the program as it ends any other: nothing is held, and opening may take long. Blocked before
   // the threads that stay are started, so that only the sigwait below ever sees them.
   sigset_t stop_signals;

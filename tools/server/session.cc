@@ -11,6 +11,7 @@
 #include "lib/base/json.h"
 #include "lib/base/named_source.h"
 #include "lib/formats/format.h"
+#include "plugins/host/graph_plugins.h"
 #include "tools/server/graph_json.h"
 #include "tools/server/model_json.h"
 #include "tools/server/reply.h"
@@ -62,6 +63,16 @@ std::shared_ptr<const Snapshot> Session::snapshot() const {
   return snapshot_;
 }
 
+void Session::SetGraphs(uint64_t version, std::string graphs, bool coming) {
+  auto text = std::make_shared<const std::string>(std::move(graphs));
+  std::lock_guard lock(mutex_);
+  if (snapshot_->version != version || !snapshot_->model) return;
+  auto next = std::make_shared<Snapshot>(*snapshot_);
+  next->graphs = std::move(text);
+  next->graphs_coming = coming;
+  snapshot_ = std::move(next);
+}
+
 bool Session::Load() {
   auto next = std::make_shared<Snapshot>(*snapshot());
   auto fail = [&](Error error) {
@@ -81,7 +92,13 @@ bool Session::Load() {
 
   bool recorded =
       std::ranges::any_of(model->graphs, [](const Graph& graph) { return graph.origin == Origin::kRecorded; });
-  next->graphs = std::make_shared<const std::string>(GraphJson(*model, *outline, recorded ? "ready" : "none", {}));
+  next->graphs_coming = plugins::NeedsGraphPlugin(*model);
+  next->graphs =
+      std::make_shared<const std::string>(GraphJson(*model, model->graphs, model->graph_roots, *outline,
+                                                    recorded              ? "ready"
+                                                    : next->graphs_coming ? "coming"
+                                                                          : "none",
+                                                    next->graphs_coming ? "the recorded graph is coming" : ""));
   next->size = 0;
   for (const std::unique_ptr<ByteSource>& source : model->sources) {
     if (IsWholeFile(*source)) next->size += source->size();

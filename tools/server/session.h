@@ -20,6 +20,7 @@ struct Snapshot {
   std::shared_ptr<const Outline> outline;       // views into `model`
   std::shared_ptr<const std::string> document;  // the structure document (model_json.h)
   std::shared_ptr<const std::string> graphs;    // graph_json.h
+  bool graphs_coming = false;                   // a plug-in can make them, and they are not there yet
   uint64_t size = 0;                            // bytes of the file
   uint64_t version = 1;                         // counts successful loads
   std::optional<Error> error;                   // why the newest state of the file could not be opened
@@ -32,6 +33,9 @@ class Session {
   // Opens the file and, when that works, puts the new state in place of the old one. When it fails the old model stays,
   // with the error beside it: a training run may be in the midst of writing. True when the model was replaced.
   bool Load();
+
+  // Puts graphs that came later beside the model they are of; nothing when the file has been loaded anew since.
+  void SetGraphs(uint64_t version, std::string graphs, bool coming);
 
   std::shared_ptr<const Snapshot> snapshot() const;
   const std::string& id() const { return id_; }

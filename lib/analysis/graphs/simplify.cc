@@ -159,23 +159,28 @@ class Simplifier {
     return true;
   }
 
-  // Two numbers that are constants, compared; what `not` makes of one.
+  // Two constants compared, numbers or with None; what `not` makes of one.
   bool IsCompared(const Node& node) {
     const Index out = OutputOf(node);
     if (node.domain != "aten" || out == kNone || !node.attributes.empty()) return false;
     std::vector<double> numbers;
+    std::vector<bool> none;
     for (const Argument& argument : node.inputs) {
       for (Index value : argument.values) {
         const AttributeValue* constant = ConstantOf(value);
         if (constant == nullptr) return false;
+        none.push_back(constant->Is<NoneValue>());
         const bool* flag = constant->Get<bool>();
         const auto number = flag != nullptr ? std::optional<double>(*flag ? 1 : 0) : constant->Float();
-        if (!number) return false;
-        numbers.push_back(*number);
+        if (number) numbers.push_back(*number);
       }
     }
     std::optional<bool> result;
-    if (numbers.size() == 1 && node.op == "__not__") result = numbers[0] == 0;
+    if (none.size() == 2 && (none[0] || none[1])) {
+      if (node.op == "__is__") result = none[0] == none[1];
+      if (node.op == "__isnot__") result = none[0] != none[1];
+    }
+    if (none.size() == 1 && numbers.size() == 1 && node.op == "__not__") result = numbers[0] == 0;
     if (numbers.size() == 2) {
       const double a = numbers[0];
       const double b = numbers[1];

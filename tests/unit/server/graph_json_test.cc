@@ -33,7 +33,7 @@ TEST(GraphJson, HasRecordedGraphsWithModulesOfTheOutline) {
   model.graphs.push_back({.name = "", .origin = Origin::kInferred, .part = 0});
   model.graph_roots = {0, 1};
   Outline outline = BuildOutline(model);
-  Json document = Json::parse(GraphJson(model, outline, "ready", ""));
+  Json document = Json::parse(GraphJson(model, model.graphs, model.graph_roots, outline, "ready", ""));
   EXPECT_EQ(document["state"], "ready");
   ASSERT_EQ(document["graphs"].size(), 2);
   EXPECT_TRUE(document["graphs"][1].is_null());
