@@ -93,12 +93,11 @@ bool Session::Load() {
   bool recorded =
       std::ranges::any_of(model->graphs, [](const Graph& graph) { return graph.origin == Origin::kRecorded; });
   next->graphs_coming = plugins::NeedsGraphPlugin(*model);
-  next->graphs =
-      std::make_shared<const std::string>(GraphJson(*model, model->graphs, model->graph_roots, *outline,
-                                                    recorded              ? "ready"
-                                                    : next->graphs_coming ? "coming"
-                                                                          : "none",
-                                                    next->graphs_coming ? "the recorded graph is coming" : ""));
+  // While they are coming there are none, inferred ones either: the page sees by their number that they have come.
+  next->graphs = std::make_shared<const std::string>(
+      next->graphs_coming
+          ? GraphJson(*model, {}, {}, *outline, "coming", "the recorded graph is coming")
+          : GraphJson(*model, model->graphs, model->graph_roots, *outline, recorded ? "ready" : "none", {}));
   next->size = 0;
   for (const std::unique_ptr<ByteSource>& source : model->sources) {
     if (IsWholeFile(*source)) next->size += source->size();
