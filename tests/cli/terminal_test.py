@@ -171,6 +171,18 @@ class Terminal(unittest.TestCase):
                     if settings.get("TERM") == "dumb":
                         self.assertTrue(text.isascii(), text)
 
+    def test_pictures_leave_no_colour_behind(self):
+        for name in ("bn1.weight", "fc.weight"):
+            text, _ = self.on_terminal(["plot", "sample.pth", name], TERM="xterm-256color", COLORTERM="truecolor")
+            before = text[:text.index("across")]
+            self.assertEqual(re.findall("\x1b\\[[0-9;]*m", before)[-1], "\x1b[0m")
+
+    def test_pictures_go_through_no_pager(self):
+        for arguments in (["trace", "--plot", "bn1.weight", "sample.pth"], ["plot", "sample.pth", "bn1.weight"]):
+            text, code = self.on_terminal(arguments, PTHVIEW_PAGER="sed s/^/paged:/")
+            self.assertEqual(code, 0, text)
+            self.assertNotIn("paged:", text)
+
     def test_pictures_on_tiny_terminals(self):
         for columns in (1, 7, 24):
             for arguments in (["plot", "sample.pth", "fc.weight"], ["plot", "sample.pth", "conv1.weight"],

@@ -83,7 +83,9 @@ namespace pager {
 void Offer(const Arguments& arguments) {
   const char* term = getenv("TERM");
   const bool dumb = term == nullptr || std::strcmp(term, "dumb") == 0;
-  if (!OnTerminal() || dumb || arguments.Flag("no-pager") || arguments.Flag("json")) return;
+  // Pagers show no pictures.
+  const bool other = arguments.Flag("json") || arguments.Flag("plot");
+  if (!OnTerminal() || dumb || arguments.Flag("no-pager") || other) return;
   std::string command = WantedPager();
   if (command.empty() || command == "cat" || !IsInstalled(command)) return;
   offered = std::move(command);

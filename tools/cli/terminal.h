@@ -22,7 +22,7 @@ namespace pager {
 
 // From here on the first output goes through a pager, as git's does: $PTHVIEW_PAGER, else $PAGER, else `less` (which
 // ends by itself when all fits on the screen); none when that is empty or `cat`, or not installed. Does nothing without
-// a terminal, and with --no-pager or --json.
+// a terminal, and with --no-pager, --json or --plot.
 void Offer(const Arguments& arguments);
 
 // Starts the pager that was offered. Called before anything is written to standard output.

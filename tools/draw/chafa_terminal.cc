@@ -87,6 +87,8 @@ std::string ShowInTerminal(cairo_surface_t* surface, const TerminalFrame& frame)
   GString* text = chafa_canvas_print(canvas, terminal);
   std::string shown(text->str, text->len);
   if (shown.empty() || shown.back() != '\n') shown += '\n';
+  // Where only letters have a colour, the last of them is left on.
+  if (mode == CHAFA_PIXEL_MODE_SYMBOLS && frame.color) shown += "\x1b[0m";
   return shown;  // the system takes the memory back
 }
 
