@@ -9,8 +9,11 @@ import argparse
 import collections
 import hashlib
 import json
+import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 import unittest
 import zipfile
@@ -324,6 +327,44 @@ class Kept(Case):
         optimizer.load_state_dict(back["optimizer"])
         header = json.loads(out.read_bytes()[8:].split(b"}}", 1)[0] + b"}}")
         self.assertIn("weight", header)
+
+
+# All tensors of a checkpoint, by path: hashes of their values. For any torch.
+HASHES = """
+import hashlib, json, sys, torch
+def walk(value, path, found):
+    if isinstance(value, torch.Tensor):
+        value = value.detach().contiguous().clone()
+        if value.is_quantized:
+            value = value.int_repr()
+        found[path] = hashlib.sha256(bytes(value.storage().untyped() if hasattr(value.storage(), 'untyped')
+                                           else value.storage()._untyped())).hexdigest()
+    elif isinstance(value, dict):
+        for key in value: walk(value[key], path + '/' + str(key), found)
+    elif isinstance(value, (list, tuple)):
+        for i, item in enumerate(value): walk(item, path + '/' + str(i), found)
+    return found
+print(json.dumps([walk(torch.load(file, map_location='cpu'), '', {}) for file in sys.argv[1:]]))
+"""
+
+
+class OldTorch(Case):
+    """$PTHVIEW_OLD_TORCH is a Python with an old torch, say Debian 12's python3 with its python3-torch 1.13."""
+
+    def test_what_an_old_torch_reads(self):
+        python = os.environ.get("PTHVIEW_OLD_TORCH")
+        if python is None:
+            self.skipTest("no old torch")
+        files = [self.convert(ARGS.fixtures / f"{name}.zip.pth", self.folder / f"{name}.pth")
+                 for name in ("checkpoint_adam", "checkpoint_lightning", "quantised", "views", "shared", "state_dict", "small")]
+        found = []
+        for program in (python, sys.executable):
+            env = dict(os.environ) if program == python else {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "LD_LIBRARY_PATH")}
+            result = subprocess.run([program, "-W", "ignore", "-c", HASHES, *files], capture_output=True, text=True, check=False, env=env)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            found.append(json.loads(result.stdout))
+        self.assertEqual(found[0], found[1])
+        self.assertGreater(sum(map(len, found[0])), 50)
 
 
 if __name__ == "__main__":
