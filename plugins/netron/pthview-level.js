@@ -199,13 +199,16 @@ export class Level {
         const between = [...flows.values()].flat();
         inputs.forEach((input) => input.to.forEach((position) => add(input.argument, at(position), input)));
         outputs.forEach((output) => add(at(output.from), output.argument, output));
-        return [...[...flows.values()].flat(), ...this._order(between)];
+        const all = [...flows.values()].flat();
+        // What the file records of a node, if only where its values come from, is more than the order that it stands in.
+        const told = new Set(all.filter(({ kind }) => kind === 'recorded').flatMap(({ from, to }) => [from, to]));
+        return [...all, ...this._order(between, told)];
     }
 
     // Parts of the level that no edge joins stand one below the other, in the file's order: which says nothing about
     // what flows where.
-    _order(flows) {
-        const nodes = this.nodes.filter((node) => node.ordered);
+    _order(flows, told) {
+        const nodes = this.nodes.filter((node) => node.ordered && !told.has(node));
         const positions = new Map(nodes.map((node, i) => [node, i]));
         const group = nodes.map((_, i) => i);
         const find = (i) => {

@@ -101,7 +101,10 @@ class GraphDocument {
     Column(json, "attributes", graph.nodes, [&](const Node& n) {
       json.BeginArray();
       for (const Attribute& attribute : n.attributes) {
-        json.BeginArray().String(attribute.name).String(Shortened(attribute.text)).EndArray();
+        // One without a name goes by its place.
+        const bool placed = attribute.name.empty() && attribute.position != kNone;
+        json.BeginArray().String(placed ? "arg" + std::to_string(attribute.position) : attribute.name);
+        json.String(Shortened(attribute.text)).EndArray();
       }
       json.EndArray();
     });
