@@ -169,7 +169,7 @@ class Compiler {
   bool MakeUpSignature(std::string_view what) {
     std::string name;
     for (size_t at = what.find("\n"); at != std::string_view::npos && name.empty(); at = what.find('\n', at + 1)) {
-      const std::string_view line = what.substr(at + 1, what.find('(', at) - at - 1);
+      const std::string_view line = what.substr(at + 1, what.find_first_of("(\n", at + 1) - at - 1);
       const size_t begin = line.find_first_not_of(" \n");
       if (line.find("::") == std::string_view::npos || begin == std::string_view::npos) continue;
       name = line.substr(begin, line.find('.') - begin);
@@ -293,7 +293,7 @@ class Compiler {
         return true;
       }
     }
-    if (said.first == "Arguments for call are not valid" && MakeUpSignature(what)) return true;
+    if (said.first.starts_with("Arguments for call are not valid") && MakeUpSignature(what)) return true;
     auto text = texts_.find(said.file);
     if (text == texts_.end()) return false;
     const std::string function = BlankFunction(text->second, said.line);
