@@ -4,6 +4,7 @@ import torch
 import flow_models_plain
 import flow_models_text
 import flow_models_vision
+import torchvision_import
 
 nn = torch.nn
 
@@ -13,6 +14,7 @@ def image(size=64, batch=2):
 
 
 def torchvision_families():
+    torchvision_import.import_torchvision()
     from torchvision import models as m
     names = {
         "resnet": ("resnet18", "resnet50", "wide_resnet50_2", "resnext50_32x4d"), "alexnet": ("alexnet",), "vgg": ("vgg11", "vgg16_bn"),
@@ -120,7 +122,7 @@ def transformers_families():
 
 
 def more_transformers():
-    """Those whose sizes are set by the usual names; not looked at while the patterns were written."""
+    """Those whose sizes are set by the usual names; measured after the patterns were written."""
     import transformers as t
     t.logging.set_verbosity_error()
     names = """BigBird Longformer SqueezeBert MobileBert Nystromformer RemBert RoFormer Ernie FNet MegatronBert ConvBert Data2VecText XLMRoberta Esm Luke
@@ -135,13 +137,13 @@ def more_transformers():
             c = config(**dict(SMALL, pad_token_id=0, num_key_value_heads=2, num_experts=4, moe_intermediate_size=16, attention_window=4, embedding_size=32))
             c._attn_implementation = "eager"
             return model(c)
-        yield "transformers, not looked at", name, make, ids()
+        yield "transformers, others", name, make, ids()
     for name in "ViTMAE ViTMSN Yolos Siglip2Vision SiglipVision CLIPVision BlipVision Dinov2WithRegisters IJepa DPT ASTModel Data2VecVision".split():
         config, model = getattr(t, name + "Config", None), getattr(t, name + "Model", None)
         if config is None or model is None:
             continue
         vision = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48, image_size=32, patch_size=8)
-        yield "transformers, not looked at", name, lambda config=config, model=model, vision=vision: model(config(**vision)), lambda: ((), dict(pixel_values=torch.randn(2, 3, 32, 32)))
+        yield "transformers, others", name, lambda config=config, model=model, vision=vision: model(config(**vision)), lambda: ((), dict(pixel_values=torch.randn(2, 3, 32, 32)))
 
 
 def own_families():
@@ -149,7 +151,7 @@ def own_families():
         yield from module.MODELS
 
 
-# Looked at while the patterns were written, and those that were not.
+# Looked at while most patterns were written, and those that were measured afterwards.
 TIMM = """resnet18 resnetv2_50 vit_tiny_patch16_224 deit_tiny_patch16_224 efficientnet_b0 mobilenetv3_small_100 mobilenetv2_100 convnext_atto
     swin_tiny_patch4_window7_224 mixer_s16_224 regnety_002 densenet121 vgg11_bn seresnet50 res2net50_26w_4s ghostnet_100
     beit_base_patch16_224 pit_ti_224 xception41 dla34 hrnet_w18_small poolformer_s12 cait_xxs24_224 levit_128s mobilevit_xxs
@@ -157,7 +159,7 @@ TIMM = """resnet18 resnetv2_50 vit_tiny_patch16_224 deit_tiny_patch16_224 effici
     efficientformer_l1 efficientvit_m0 focalnet_tiny_srf gmlp_s16_224 hgnet_tiny inception_resnet_v2 legacy_seresnet18 mobileone_s0
     mvitv2_tiny nf_resnet26 pvt_v2_b0 regnetz_005 repvit_m0_9 rexnet_100 skresnet18 swinv2_tiny_window8_256
     tiny_vit_5m_224 twins_svt_small vovnet39a xcit_nano_12_p16_224"""
-TIMM_UNSEEN = """bat_resnext26ts botnet26t_256 coatnet_nano_rw_224 convmixer_768_32 cspdarknet53 darknet53 deit3_small_patch16_224 dpn48b
+TIMM_OTHERS = """bat_resnext26ts botnet26t_256 coatnet_nano_rw_224 convmixer_768_32 cspdarknet53 darknet53 deit3_small_patch16_224 dpn48b
     efficientformerv2_s0 fastvit_t8 fbnetc_100 flexivit_small gcvit_xxtiny gernet_s gmixer_24_224 halonet26t hardcorenas_a hiera_tiny_224
     inception_next_atto inception_v4 lambda_resnet26t lcnet_035 legacy_xception maxvit_nano_rw_256 mambaout_femto caformer_s18
     convformer_s18 mobilenetv4_conv_small mobilevitv2_050 nest_tiny nextvit_small rdnet_tiny repghostnet_050 repvgg_a0 resmlp_12_224
@@ -167,7 +169,7 @@ TIMM_UNSEEN = """bat_resnext26ts botnet26t_256 coatnet_nano_rw_224 convmixer_768
 
 def timm_families():
     import timm
-    for family, names in (("timm", TIMM), ("timm, not looked at", TIMM_UNSEEN)):
+    for family, names in (("timm", TIMM), ("timm, others", TIMM_OTHERS)):
         for name in names.split():
             sizes = {"mobilevit_xxs": 256, "edgenext_xx_small": 256, "crossvit_tiny_240": 240, "inception_resnet_v2": 299, "inception_v4": 299, "flexivit_small": 240,
                      "swinv2_tiny_window8_256": 256, "botnet26t_256": 256, "halonet26t": 256, "maxvit_nano_rw_256": 256, "mobilevitv2_050": 256,

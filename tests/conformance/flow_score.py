@@ -122,6 +122,17 @@ class Table:
             self.models[name] += 1
             self.miscounted[name] += bool(miscounts)
 
+    def figures(self, family):
+        """(precision, recall in the order of definition, recall of safetensors)."""
+        files = self.families[family]
+        right, wrong = (sum(counts[at] for counts in files.values()) for at in (0, 1))
+        recall = {name: counts[0] / max(1, counts[0] + counts[2]) for name, counts in files.items()}
+        return right / max(1, right + wrong), recall["defined.pth"], recall["m.safetensors"]
+
+    def reaches(self, precision, recall):
+        figures = self.figures("all")
+        return figures[0] >= precision and min(figures[1:]) >= recall and not self.miscounted["all"]
+
     def lines(self, markdown):
         out = []
         if markdown:
@@ -129,11 +140,11 @@ class Table:
                     "|---|---|---|---|---|---|---|---|---|"]
         for family in sorted(self.families, key=lambda name: (name == "all", name)):
             files = self.families[family]
-            right, wrong, missed = (sum(counts[at] for counts in files.values()) for at in range(3))
-            recall = {name: counts[0] / max(1, counts[0] + counts[2]) for name, counts in files.items()}
+            right, wrong = (sum(counts[at] for counts in files.values()) for at in (0, 1))
+            precision, recall, recall_sorted = self.figures(family)
             edges = sum(files["defined.pth"][at] for at in (0, 2))
-            cells = [family, self.models[family], edges, right + wrong, wrong, f"{right / max(1, right + wrong):.3f}",
-                     f"{recall['defined.pth']:.3f}", f"{recall['m.safetensors']:.3f}", self.miscounted[family]]
+            cells = [family, self.models[family], edges, right + wrong, wrong, f"{precision:.3f}", f"{recall:.3f}",
+                     f"{recall_sorted:.3f}", self.miscounted[family]]
             if markdown:
                 out.append("| " + " | ".join(map(str, cells)) + " |")
             else:

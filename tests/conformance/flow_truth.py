@@ -64,7 +64,9 @@ class Follow(TorchDispatchMode):
             sources = frozenset(weights)
         elif weights:
             names = {name for _, name in weights}
-            if str(func) in ADDS:
+            if op.startswith("_scaled_dot_product"):
+                sources |= names  # a bias of scores
+            elif str(func) in ADDS:
                 sources = frozenset([self.add(sources, frozenset(names))])
             else:
                 self.edges.update((source, name) for source in sources for name in names)

@@ -1,6 +1,7 @@
 """Precision and recall of inferred edges, by family, against what a forward of the living model shows; and parameters.
 
     python3 measure_edges.py --pthview BIN [--only TEXT,...] [--wrong] [--missed] [--markdown] [--cache FOLDER]
+                             [--least PRECISION RECALL]
 
 Each model is saved three times: its state_dict in the order of definition, the same sorted by name, and as safetensors.
 `info` counts its parameters, of the state_dict and of the model saved whole. A package that is not installed is left out
@@ -76,6 +77,7 @@ def main():
     parser.add_argument("--missed", action="store_true")
     parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--cache", default="")
+    parser.add_argument("--least", nargs=2, type=float, metavar=("PRECISION", "RECALL"), help="fails below, over all models")
     options = parser.parse_args()
     table = flow_score.Table()
     for family, name, make, arguments in rows(options.only):
@@ -109,6 +111,8 @@ def main():
             print(f"  counted {line}")
         print(f"{family:26} {name:28} {'  '.join(cells)}", flush=True)
     print("\n".join(table.lines(options.markdown)))
+    if options.least and not table.reaches(*options.least):
+        sys.exit(f"less than a precision of {options.least[0]} or a recall of {options.least[1]}, or parameters miscounted")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ import warnings
 import torch
 from torch import nn
 
+import torchvision_import
+
 OPTIONS = argparse.Namespace(pthview=None)
 P = nn.Parameter
 ones = torch.ones
@@ -206,19 +208,7 @@ class Kinds(nn.Module):
 def torchvision_models():
     if importlib.util.find_spec("torchvision") is None:
         return {}
-    try:
-        import torchvision
-    except (ImportError, RuntimeError, AttributeError):
-        # A build of torchvision for another build of torch lacks its operators; its models are Python all the same.
-        for module in [m for m in sys.modules if m.startswith("torchvision")]:
-            del sys.modules[module]
-        library = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        register = torch.library.register_fake
-        torch.library.register_fake = lambda op, *rest, **named: (
-            (lambda function: function) if str(op).startswith("torchvision::") else register(op, *rest, **named))
-        torchvision_models.library = library  # it lives as long as its operators
-        import torchvision  # noqa: F401
+    torchvision_import.import_torchvision()
     from torchvision import models
     made = {}
     for name in models.list_models():

@@ -73,13 +73,22 @@ class Walk {
   void SetApart(Index module) {
     const std::vector<Index>& children = model_.modules[module].children;
     std::unordered_map<size_t, size_t> lengths;
-    for (Index child : children) ++lengths[Of(child).numbered];
+    std::unordered_map<size_t, int64_t> widths;  // by length, what the lists take; -1: not all the same
+    for (Index child : children) {
+      const FlowPlan& list = Of(child);
+      ++lengths[list.numbered];
+      int64_t width = list.layers && list.in.size > 0 && list.in.size != list.out.size ? list.in.size : -1;
+      auto [at, is_new] = widths.try_emplace(list.numbered, width);
+      if (!is_new && at->second != width) at->second = -1;
+    }
     for (auto child = children.rbegin(); child != children.rend(); ++child) {
       size_t length = Of(*child).numbered;
       bool in_turns =
           length > 0 && (lengths[length] > 1 || lengths.contains(length + 1) ||
                          (length > 2 && lengths.contains(length - 1)) || (length == 2 && lengths.contains(1)));
       if (length == 1) in_turns = false;
+      // Lists of layers that chain from one width on stand side by side: actor and critic.
+      if (lengths[length] > 1 && widths[length] > 0) in_turns = false;
       if (in_turns) {
         const std::vector<Index>& members = model_.modules[*child].children;
         apart_.insert(apart_.end(), members.rbegin(), members.rend());

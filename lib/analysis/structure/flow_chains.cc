@@ -136,6 +136,7 @@ bool Planner::Numbered(Index index, std::vector<Index> children, FlowPlan& plan)
                       fmt::format("numbered modules, each as wide as the next takes: {}", SizesText(children))};
   }
   chain.numbered = same_kind ? children.size() : 0;
+  chain.layers = layers && chain.numbered > 0 && Of(children[0]).makers > 0;
   chain.sure = (stem.empty() || residual) && !Contains(kOftenAdded, residual && !stem.empty() ? stem : Label(index));
   return Take(index, std::move(chain), plan);
 }
@@ -176,20 +177,18 @@ bool Planner::Dense(Index index, std::span<const Index> children, FlowPlan& plan
     dense.links.push_back({at, at + 1});
     before = at + 1;
   }
-  // What is as wide as the input again, and not as what was joined before, ends the block: the input may be added to
-  // it.
+  // What is as wide as the input again, and not as what was joined before, ends the block and is added to the input.
   const FlowPlan& first = Of(children[0]);
-  bool narrows = children.size() > 2 && Of(children.back()).out.size == first.in.size &&
-                 Of(children[children.size() - 2]).out.size != first.in.size;
-  if (narrows) {
+  if (children.size() > 2 && Of(children.back()).out.size == first.in.size &&
+      Of(children[children.size() - 2]).out.size != first.in.size) {
     dense.links.resize(dense.links.size() - 2);
-    dense.steps.pop_back();
-    before -= 1;
+    dense.steps.back() = {.operation = "~add"};
+    dense.links.push_back({before - 1, before});
+    dense.links.push_back({kInStep, before});
   }
   dense.links.push_back({before, kOutStep});
-  if (!Take(index, std::move(dense), plan)) return false;
-  plan.sure = !narrows;
-  return true;
+  dense.sure = true;
+  return Take(index, std::move(dense), plan);
 }
 
 bool Planner::Sizes(Index index, const std::vector<Index>& children, FlowPlan& plan) {

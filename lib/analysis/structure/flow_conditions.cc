@@ -21,6 +21,15 @@ bool Planner::Holds(FlowWhen when, Index index, const FlowPlan& plan) {
       const FlowPlan& one = Of(first);
       return one.layer.kind == LayerKind::kConvolution && one.out.size > 0 && one.out.size < one.in.size;
     }
+    case FlowWhen::kNarrowLinear: {
+      const FlowPlan& one = Of(first);
+      return one.layer.kind == LayerKind::kLinear && one.out.size < one.in.size &&
+             Of(LastCalled(plan)).out.size == one.in.size;
+    }
+    case FlowWhen::kEndsWithConvC: {
+      const std::vector<Index>& layers = At(first).children;
+      return std::any_of(layers.begin(), layers.end(), [&](Index layer) { return At(layer).name == "conv_c"; });
+    }
     case FlowWhen::kChannelAttention: {
       const FlowPlan& one = Of(first);
       return one.layer.kind == LayerKind::kConvolution && one.in.size == 1 && one.out.size == 1;
@@ -164,9 +173,10 @@ bool Planner::Depthwise(Index index) {
   const FlowPlan& plan = Of(index);
   if (plan.kind != FlowPlan::Kind::kLayer || plan.layer.kind != LayerKind::kConvolution) return false;
   const Module& module = At(index);
-  if (module.tensors.empty()) return false;
-  std::span<const int64_t> weight = model_.tensors[module.tensors[0]].shape;
-  return weight.size() >= 3 && weight[1] == 1 && weight[0] > 1;
+  return std::any_of(module.tensors.begin(), module.tensors.end(), [&](Index tensor) {
+    std::span<const int64_t> weight = model_.tensors[tensor].shape;
+    return weight.size() >= 3 && weight[1] == 1 && weight[0] > 1;
+  });
 }
 
 bool Planner::WithoutExpansion(Index list) {

@@ -32,6 +32,8 @@ enum class FlowWhen : uint8_t {
   kPostActivation,     // and after them
   kConvolutions,       // what is called first begins with a convolution
   kNarrowConvolution,  // the first layer is a convolution that narrows
+  kNarrowLinear,       // the first layer is a Linear that narrows, and what comes out is as wide as the input
+  kEndsWithConvC,      // what is called first ends with a layer conv_c
   kChannelAttention,   // the one layer is a convolution from one channel to one
   kInvertedSame,       // a list of layers with a depthwise convolution or of fused ones, as wide out as in
   kInvertedOther,      // the same, of other widths

@@ -17,8 +17,9 @@ using enum FlowWhen;
 #define PROJECTION                                                                                                    \
   "out_proj|o_proj|to_out.0|proj|wo|out_lin|dense|c_proj|o|proj_out|linear_out|fc_out|Wo|out|to_out|fc_o|projection|" \
   "proj_attn|resid_proj|merge|W_o|w_o|c_proj.0|fc"
-#define ATTENTION                                                                                                     \
-  "attn|self_attn|attention|self_attention|attn1|mixer|sa|mha|self_attention_layer|temporal_attn|SelfAttention|attn_" \
+#define ATTENTION                                                                                             \
+  "attn|self_attn|attention|self_attention|attn1|mixer|sa|modulation|mha|self_attention_layer|temporal_attn|" \
+  "SelfAttention|attn_"                                                                                       \
   "layer|attention_layer"
 #define NORM1                                                                                                       \
   "norm1|ln_1|ln1|input_layernorm|layernorm_before|layer_norm1|norm_1|attn_norm|attention_norm|ln_attn|layernorm1|" \
@@ -74,6 +75,8 @@ constexpr auto kPatterns = std::to_array<FlowPattern>({
      "in > fc1|conv_reduce|fc.0|excitation.0|reduce|conv1|down|squeeze > "
      "fc2|conv_expand|fc.2|excitation.2|expand|conv2|up|excite > ~mul; in > ~mul > out",
      "SqueezeExcitation", kNarrowConvolution},
+    {"squeeze and excitation: what the narrow branch makes scales the input",
+     "in > fc.0 > fc.2 > ~mul; in > ~mul > out", "SELayer", kNarrowLinear},
     {"channel attention of one convolution", "in > conv > ~mul; in > ~mul > out", "", kChannelAttention},
     {"inverted residual: widths agree, the input is added", "in > conv|block|layers > ~add; in > ~add > out",
      "mobilenetv2.InvertedResidual mobilenetv3.InvertedResidual mnasnet._InvertedResidual efficientnet.MBConv "
@@ -84,6 +87,24 @@ constexpr auto kPatterns = std::to_array<FlowPattern>({
      "mobilenetv2.InvertedResidual mobilenetv3.InvertedResidual mnasnet._InvertedResidual efficientnet.MBConv "
      "efficientnet.FusedMBConv",
      kInvertedOther, true},
+    {"inverted residual with a norm before it, as a list of named layers",
+     "in > pre_norm > conv_a > conv_b > squeeze_excitation > conv_c > out"},
+    {"inverted residual: its list, and what projects the input beside it",
+     "in > layers > ~add; in > proj? > ~add; ~add > out", "maxvit.MBConv", kEndsWithConvC},
+    {"an inverted residual, then attention in windows and over a grid",
+     "in > MBconv > window_attention > grid_attention > out", "maxvit.MaxVitLayer"},
+    {"residual block of many scales: parts each through a convolution, joined (Res2Net)",
+     "in > conv1 > bn1 > ~any > convs.0 > bns.0 > ~cat; ~any > convs.1 > bns.1 > ~cat; ~any > convs.2 > bns.2 > ~cat; "
+     "~any > ~cat > conv3 > bn3 > ~add; in > downsample > ~add; ~add > out",
+     "Bottle2neck"},
+    {"residual block of many scales: each part is given what the one before made, too (Res2Net)",
+     "in > conv1 > bn1 > ~any > convs.0 > bns.0 > ~cat; bns.0 > ~add1; ~any > ~add1 > convs.1 > bns.1 > ~cat; bns.1 > "
+     "~add2; ~any > ~add2 > convs.2 > bns.2 > ~cat; ~any > ~cat > conv3 > bn3 > ~add; in > ~add > out",
+     "Bottle2neck"},
+    {"two convolutions with a norm between", "in > conv1 > bn > conv2 > out", "", kAlways, true},
+    {"modulation by contexts of growing size",
+     "in > f > ~any > focal_layers+ > ~add; ~any > ~add > h > ~any2 > ~mul; ~any > ~mul > proj > out",
+     "FocalModulation"},
     {"inverted residual of timm: widths agree, the input is added",
      "in > conv_pw > bn1 > conv_dw > bn2 > se? > conv_pwl > bn3 > ~add; in > ~add > out", "InvertedResidual",
      kSameWidth},
@@ -227,6 +248,8 @@ constexpr auto kPatterns = std::to_array<FlowPattern>({
      "in > " FUSED " > ~any > q_norm?|q_ln? > ~attention; ~any > k_norm?|k_ln? > ~attention; ~any > ~attention; "
      "~attention > " PROJECTION " > out; cpb_mlp?; relative_position_bias_table?",
      "Attention ShiftedWindowAttention"},
+    {"attention: query, key and value in one, then the output projection; the positions' bias has tensors of its own",
+     "in > qkv > ~any > ~attention > proj > out; rel_pos?; rel_pos_bias?; rel_pos_emb?", "RelPosAttn"},
     {"attention of talking heads: scores are mixed before and behind the softmax",
      "in > qkv > ~any > proj_l > proj_w > ~attention; ~any > ~attention > proj > out"},
     {"attention as a list of heads side by side", "in > heads& > ~cat > " PROJECTION " > out"},
@@ -320,6 +343,16 @@ constexpr auto kPatterns = std::to_array<FlowPattern>({
      " > ls2?|layer_scale2? > ~add2; ~add > ~add2 > out; drop_path?; drop_path1?",
      "GPT2Block LlamaDecoderLayer MistralDecoderLayer CLIPEncoderLayer SwinTransformerBlock vision_transformer.Block",
      kNotAfter},
+    {"transformer block with positions by convolutions before each branch",
+     "in > cpe1 > norm1 > attn > ~add; cpe1 > ~add > cpe2 > norm2 > mlp > ~add2; cpe2 > ~add2 > out",
+     "davit.SpatialBlock davit.ChannelBlock"},
+    {"transformer block with a patch of convolutions between its branches",
+     "in > norm1 > attn > ~add; in > ~add > norm3 > local_mp > ~add2; ~add > ~add2 > norm2 > mlp > ~add3; ~add2 > "
+     "~add3 > out",
+     "XCABlock"},
+    {"transformer block of two lists that begin with their norms, each added",
+     "in > attn_layer > ~add; in > ~add > mlp_layer > ~add2; ~add > ~add2 > out", "maxvit.PartitionAttentionLayer"},
+    {"a residual around what it calls", "in > fn > ~add; in > ~add > out", "Residual", kSameWidth},
     {"mixer block: tokens, then channels",
      "in > norm1 > ~any > mlp_tokens > ~any2 > ~add; in > ~add > norm2 > mlp_channels > ~add2; ~add > ~add2 > out",
      "MixerBlock"},
@@ -487,7 +520,6 @@ constexpr auto kPatterns = std::to_array<FlowPattern>({
      "in > encoder > fc_mu|mu|fc_mean|mean|mean_layer > ~add; encoder > "
      "fc_var|fc_logvar|logvar|log_var|fc_log_var|var|logvar_layer > ~add; ~add > decoder_input?|fc_decode? > decoder > "
      "final_layer? > out"},
-    {"encoder, then decoder", "in > encoder > decoder > out", "", kSameWidth},
     {"convolutions, a recurrent net, a head",
      "in > cnn|conv|features|backbone > ~any > rnn|lstm|gru|bilstm > fc|linear|classifier|out|head > out"},
     {"embedding, a recurrent net, a head",

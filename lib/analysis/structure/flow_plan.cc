@@ -49,10 +49,11 @@ void Planner::PlanModule(Index index) {
   for (Index child : module.children) {
     if (Heavy(child)) children.push_back(child);
   }
-  bool done = Recorded(index, plan) || (children.size() <= kMostNamed && Patterns(index, plan)) ||
-              Numbered(index, children, plan) || Wrapper(index, children, plan) || Sizes(index, children, plan) ||
-              Alternating(index, children, plan) || Branches(index, children, plan) || InTurn(index, children, plan) ||
-              Heads(index, children, plan) || Joined(index, children, plan);
+  bool done = Recorded(index, plan) || Positions(index, children, plan) ||
+              (children.size() <= kMostNamed && Patterns(index, plan)) || Numbered(index, children, plan) ||
+              Wrapper(index, children, plan) || Sizes(index, children, plan) || Alternating(index, children, plan) ||
+              Branches(index, children, plan) || InTurn(index, children, plan) || Heads(index, children, plan) ||
+              Joined(index, children, plan);
   if (!done) plan = {};
 }
 
@@ -108,6 +109,16 @@ bool Planner::Recorded(Index index, FlowPlan& plan) {
   chain.sure = true;
   plan = std::move(chain);
   return true;
+}
+
+bool Planner::Positions(Index index, const std::vector<Index>& children, FlowPlan& plan) {
+  if (!At(index).name.starts_with("cpe") || children.size() != 1 || !Depthwise(children[0])) return false;
+  FlowPlan added =
+      Chain(children, {EvidenceKind::kPattern, "positions by a depthwise convolution, added to the input"});
+  auto sum = static_cast<uint32_t>(added.steps.size());
+  added.steps.push_back({.operation = "~add"});
+  added.links = {{kInStep, kFixedSteps}, {kFixedSteps, sum}, {kInStep, sum}, {sum, kOutStep}};
+  return Take(index, std::move(added), plan);
 }
 
 bool Planner::Wrapper(Index index, const std::vector<Index>& children, FlowPlan& plan) {

@@ -36,6 +36,7 @@ struct FlowPlan {
   bool sure = false;      // what it gives is what its last step makes, and nothing is added to that
   int makers = 0;         // convolutions and Linears inside
   int64_t joins = 0;      // so many channels of something else are joined inside it: its mem
+  bool layers = false;    // of such a chain: its modules are convolutions or Linears
   size_t numbered = 0;    // a chain of so many numbered modules of one kind
   int depth = 0;          // of wired modules inside it
   Width in;

@@ -87,6 +87,9 @@ class Planner {
   // torch.nn.Sequential calls its children one after the other, whatever their sizes.
   bool Recorded(Index index, FlowPlan& plan);
 
+  // Encodings of positions: a depthwise convolution in a module called cpe, cpe1, ...
+  bool Positions(Index index, const std::vector<Index>& children, FlowPlan& plan);
+
   // A module that holds one other and no tensor beside it hands through.
   bool Wrapper(Index index, const std::vector<Index>& children, FlowPlan& plan);
 
