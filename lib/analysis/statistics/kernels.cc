@@ -444,7 +444,8 @@ const Kernels& Chosen() {
     if (sse4 && avx2 && avx512) return Row<N_AVX3::Table>("AVX-512");
     if (sse4 && avx2) return Row<N_AVX2::Table>("AVX2");
     if (sse4) return Row<N_SSE4::Table>("SSE4");
-    return Row<N_SCALAR::Table>("scalar");
+    // The lowest one is not called the same by every compiler.
+    return Row<HWY_STATIC_DISPATCH(Table)>("baseline");
   }();
   return kernels;
 }
