@@ -112,10 +112,10 @@ class FetchedValues {
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     return error == std::errc() && end == text.data() + text.size();
   }
-  void Add(std::string_view module, std::string_view name, AttributeValue value) {
+  void Add(std::string_view module, std::string_view name, const AttributeValue& value) {
     std::string path(module);
     if (!path.empty()) path += '.';
-    values_.try_emplace(path.append(name), std::move(value));
+    values_.try_emplace(path.append(name), value);
   }
 
   std::unordered_map<std::string, AttributeValue, TextHash> values_;

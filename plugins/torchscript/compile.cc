@@ -75,8 +75,10 @@ bool Exists(const std::string& name) {
 }
 
 // A schema that takes anything as it is used, and gives tensors.
-void MakeUp(const OperatorUse& use, size_t number) {
+// False where LibTorch has it already: the same use in another file.
+bool MakeUp(const OperatorUse& use, size_t number) {
   std::vector<c10::Argument> arguments;
+  arguments.reserve(use.positional + use.keywords.size());
   for (size_t i = 0; i < use.positional; ++i) {
     arguments.emplace_back("a" + std::to_string(i), c10::AnyType::get());
   }
@@ -84,10 +86,16 @@ void MakeUp(const OperatorUse& use, size_t number) {
     arguments.emplace_back(keyword, c10::AnyType::get(), std::nullopt, std::nullopt, /*kwarg_only=*/true);
   }
   std::vector<c10::Argument> returns;
+  returns.reserve(use.results);
   for (size_t i = 0; i < use.results; ++i) returns.emplace_back("", c10::TensorType::get());
-  torch::jit::registerOperator(
-      torch::jit::Operator(use.name, "use" + std::to_string(number), std::move(arguments), std::move(returns),
-                           torch::jit::Operation([](torch::jit::Stack&) {}), c10::AliasAnalysisKind::CONSERVATIVE));
+  try {
+    torch::jit::registerOperator(
+        torch::jit::Operator(use.name, "use" + std::to_string(number), std::move(arguments), std::move(returns),
+                             torch::jit::Operation([](torch::jit::Stack&) {}), c10::AliasAnalysisKind::CONSERVATIVE));
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 // Constants have no bytes here, and where LibTorch asks whether two are equal (to keep one of them), each is itself
@@ -143,7 +151,7 @@ class Compiler {
     try {
       // On the device that has no bytes.
       return at::empty(c10::IntArrayRef(constant.shape().data(), static_cast<size_t>(constant.shape_size())),
-                       at::TensorOptions().dtype(*dtype).device(c10::kMeta));
+                       at::TensorOptions().dtype(dtype).device(c10::kMeta));
     } catch (const std::exception&) {
       return {};
     }
@@ -157,10 +165,7 @@ class Compiler {
         if (is_new) at->second = Exists(use.name);
         if (at->second) continue;
         made_up_[use.name].insert(name);
-        try {
-          MakeUp(use, number_++);
-        } catch (const std::exception&) {  // the same use in another file
-        }
+        MakeUp(use, number_++);
       }
     }
   }
@@ -168,7 +173,7 @@ class Compiler {
   // An operator that is there and takes other arguments than it is given here: it was another one once.
   bool MakeUpSignature(std::string_view what) {
     std::string name;
-    for (size_t at = what.find("\n"); at != std::string_view::npos && name.empty(); at = what.find('\n', at + 1)) {
+    for (size_t at = what.find('\n'); at != std::string_view::npos && name.empty(); at = what.find('\n', at + 1)) {
       const std::string_view line = what.substr(at + 1, what.find_first_of("(\n", at + 1) - at - 1);
       const size_t begin = line.find_first_not_of(" \n");
       if (line.find("::") == std::string_view::npos || begin == std::string_view::npos) continue;
@@ -179,10 +184,7 @@ class Compiler {
     for (const auto& [file, text] : texts_) {
       for (const OperatorUse& use : FindOperatorUses(text)) {
         if (use.name != name) continue;
-        try {
-          MakeUp(use, number_++);
-        } catch (const std::exception&) {
-        }
+        MakeUp(use, number_++);
         made_up_[name].insert(file);
         any = true;
       }

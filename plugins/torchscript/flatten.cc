@@ -40,7 +40,7 @@ struct Slot {
 // A graph under construction and the rows that it has.
 struct Body {
   proto::Graph* graph;
-  std::unordered_map<size_t, uint32_t> values;  // by row
+  std::unordered_map<size_t, uint32_t> values;           // by row
   std::unordered_map<std::string, uint32_t> node_names;  // how often
 };
 
@@ -420,7 +420,7 @@ class Flattener {
   void WriteSubgraphs(Frame& frame, const Node& from, proto::Node& node, int deep) {
     for (const c10::Symbol name : from.attributeNames()) {
       if (from.kindOf(name) != torch::jit::AttributeKind::g) continue;
-      const auto graph = from.g(name);
+      const auto& graph = from.g(name);
       Frame inner{.module = frame.module, .call = frame.call, .caller = frame.caller, .depth = frame.depth + 1};
       WriteBody(inner, *graph->block(), node, deep);
     }

@@ -50,6 +50,7 @@ Result<std::vector<Index>> Roots(const Model& model, const Arguments& arguments)
   const std::string method = arguments.Value("method");
   if (method.empty()) return roots;
   std::vector<std::string_view> names;
+  names.reserve(roots.size());
   for (Index root : roots) names.push_back(model.graphs[root].name);
   std::erase_if(roots, [&](Index root) { return model.graphs[root].name != method; });
   if (!roots.empty()) return roots;

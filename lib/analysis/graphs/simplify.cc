@@ -239,7 +239,7 @@ class Simplifier {
 
   static bool IsNumber(const GraphValue& value) {
     const ValueType* type = &value.value_type;
-    if (type->kind == TypeKind::kList && type->items.size() == 1) type = &type->items[0];
+    if (type->kind == TypeKind::kList && type->items.size() == 1) type = type->items.data();
     return type->kind == TypeKind::kInt || type->kind == TypeKind::kBool || type->kind == TypeKind::kFloat ||
            type->kind == TypeKind::kNumber;
   }
