@@ -196,9 +196,8 @@ class Compiler {
   void NoteOperators() {
     for (const auto& [name, files] : made_up_) {
       compiled_.findings.push_back(Finding("unknown-operator", name,
-                                           "LibTorch does not know this operator (it is used in code/" +
-                                               *files.begin() +
-                                               "); its arguments and results are taken from how it is used"));
+                                           "LibTorch does not know this operator as code/" + *files.begin() +
+                                               " uses it; its arguments and results are taken from there"));
     }
   }
 
