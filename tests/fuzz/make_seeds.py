@@ -233,6 +233,7 @@ def seeds():
     out["fuzz_pickle"] = pickles | {name: data for name, data in made.items() if len(data) <= LARGEST}
     out["fuzz_annotated_json"] = seed_documents.annotated_json()
     out["fuzz_plugin_protocol"] = seed_documents.plugin_messages()
+    out["fuzz_scene"] = seed_documents.scene()
     return out
 
 

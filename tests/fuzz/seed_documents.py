@@ -216,3 +216,18 @@ def plugin_messages():
     }
     # protobuf: a length, then protocol = 1 (field 1, varint)
     return found | {"protobuf": b"\1\2\x08\1"}
+
+
+def scene():
+    """A drawing with a shape of each kind (lib/analysis/pictures/scene_wire.cc draws the layout)."""
+    image = struct.pack("<qq", 2, 1) + bytes([255, 0, 0, 0, 0, 255])
+    none = struct.pack("<qq", 0, 0)
+    box = struct.pack("<4d", 1, 2, 30, 40)
+    point = struct.pack("<2d", 5, 6)
+    rows = [(0, box, 2, b"", none), (1, box, 2, b"", none), (2, box + point, 3, b"", none),
+            (3, point, 1, b"fc.weight", none), (4, box, 2, b"", image)]
+    out = b"PICT" + struct.pack("<2dQ", 100, 80, len(rows))
+    for kind, points, count, text, pixels in rows:
+        out += bytes([kind, 10, 20, 30, 1, 3]) + struct.pack("<2d", 1, 12)
+        out += struct.pack("<Q", count) + points + struct.pack("<Q", len(text)) + text + pixels
+    return {"every_kind": out}

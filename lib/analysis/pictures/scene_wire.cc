@@ -80,7 +80,7 @@ Shape ReadShape(Reader& in) {
   const auto product = CheckedMul(width, height);
   const int64_t pixels = width < 0 || height < 0 || !product || *product > INT64_MAX / 3 ? INT64_MAX / 3 : *product;
   std::string_view colors = in.Bytes(static_cast<uint64_t>(pixels) * 3);
-  if (in.failed()) return shape;
+  if (in.failed() || pixels == 0) return shape;
   shape.image.width = width;
   shape.image.height = height;
   shape.image.pixels.resize(static_cast<size_t>(pixels));
