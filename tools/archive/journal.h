@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <string_view>
 #include <vector>
 
@@ -66,7 +67,7 @@ class Journal {
   // By name; the last line of each counts.
   const std::map<std::string, Entry>& entries() const { return entries_; }
   // All of them, for whoever changes them; Row still knows where rows are.
-  std::map<std::string, Entry> TakeEntries() && { return std::move(entries_); }
+  std::map<std::string, Entry> TakeEntries() { return std::exchange(entries_, {}); }
   // Paths that may have an output that no entry speaks of: the run ended between the two lines, or a later line of the
   // same source has others.
   const std::set<std::string>& stray() const { return stray_; }

@@ -112,6 +112,7 @@ class Runner {
     for (const SourceFile& source : sources_) all_bytes_ += source.size;
     std::vector<std::thread> workers;
     const size_t count = std::min(std::max<size_t>(Cores(), 1), std::max<size_t>(todo_.size(), 1));
+    workers.reserve(count);
     for (size_t i = 0; i < count; ++i) workers.emplace_back([this] { Work(); });
     Collect();
     for (std::thread& worker : workers) worker.join();
@@ -334,7 +335,7 @@ void RemoveOutputs(const std::string& directory, const std::map<std::string, Ent
   for (const auto& [name, entry] : entries) {
     for (const OutputRecord& output : entry.outputs) paths.erase(output.path);
   }
-  for (const std::string& path : paths) ::unlink((directory + "/" + path).c_str());
+  for (const std::string& path : paths) ::unlink((fs::path(directory) / path).c_str());
 }
 
 Summary Total(const std::map<std::string, Entry>& entries) {
@@ -396,7 +397,7 @@ Result<Summary> Run(const Options& options, const Reporter& reporter) {
   PTHVIEW_ASSIGN(Summary summary, runner.Run());
   PTHVIEW_TRY(SyncAll(options.output));
   if (summary.interrupted || options.shards > 0) return summary;
-  std::map<std::string, Entry> entries = std::move(journal).TakeEntries();
+  std::map<std::string, Entry> entries = journal.TakeEntries();
   std::set<std::string> gone;
   if (options.dedup == Dedup::kFiles) gone = FoldDuplicates(entries);
   gone.insert(journal.stray().begin(), journal.stray().end());
@@ -449,7 +450,7 @@ Result<Summary> Merge(const std::string& directory, bool bagit) {
   std::map<std::string, size_t> journal_of;
   for (const std::string& path : paths) {
     PTHVIEW_ASSIGN(Journal journal, Journal::Open(path));
-    for (auto& [name, entry] : std::move(journal).TakeEntries()) {
+    for (auto& [name, entry] : journal.TakeEntries()) {
       journal_of[name] = journals.size();
       entries[name] = std::move(entry);
     }

@@ -163,10 +163,10 @@ void Judge(const Model& model, const StatsQuery& query, StatsRows* rows) {
                                         count == 1 ? "" : "s", what.first, what.second));
     }
   } else {
-    rows->notes.push_back("the optimizer's states were not read; --deep reads them");
+    rows->notes.emplace_back("the optimizer's states were not read; --deep reads them");
   }
   const bool deep = query.deep || weights <= kDeepByItself;
-  if (!deep) rows->notes.push_back("rows of weights were not looked at one by one; --deep does");
+  if (!deep) rows->notes.emplace_back("rows of weights were not looked at one by one; --deep does");
   std::vector<std::vector<Statistics>> channels(rows->rows.size());
   if (deep) {
     ParallelFor(rows->rows.size(), [&](size_t i) {
@@ -373,7 +373,7 @@ void PrintStatsTable(Output& out, const Style& style, const Model& model, const 
     cells.push_back(tensor == nullptr || !grad.empty() ? "-" : std::string(GradText(*tensor)));
     cells.push_back(row.histogram ? HistogramLine(*row.histogram) : "");
     cells.push_back(ReasonCell(row));
-    table.Add(std::move(cells));
+    table.Add(cells);
   }
   table.Print(out, style, width, grad);
   const Statistics& t = rows.total;

@@ -152,7 +152,7 @@ class Lineage {
       }
       if (!best) continue;
       LineageNode& node = nodes_[i];
-      node.parent = *best;
+      node.parent = best;
       node.distance = Pair(i, *best).distance;
       if (node.descent == Descent::kSameBytes) {
         node.evidence.push_back(fmt::format("all {} tensors are the same", Pair(i, *best).common));
@@ -310,9 +310,9 @@ class Lineage {
     }
     if (steps) node.evidence.push_back(fmt::format("step {:g} behind step {:g}", steps->second, steps->first));
     if (node.direction_assumed) {
-      node.evidence.push_back(files_[i].written != files_[p].written
-                                  ? "which is the older is told by the files' times alone"
-                                  : "which is the older is assumed");
+      node.evidence.emplace_back(files_[i].written != files_[p].written
+                                     ? "which is the older is told by the files' times alone"
+                                     : "which is the older is assumed");
     }
     return Ok();
   }

@@ -240,7 +240,7 @@ HWY_ATTR void WidenHalves(const std::byte* HWY_RESTRICT from, size_t count, floa
   const hn::ScalableTag<float> floats;
   const size_t lanes = hn::Lanes(wide);
   const auto scale = hn::BitCast(floats, hn::Set(wide, uint32_t{(127 + 112) << 23}));
-  std::array<std::byte, 2 * HWY_MAX_BYTES> padded_in{};
+  std::array<std::byte, size_t{2} * HWY_MAX_BYTES> padded_in{};
   std::array<float, HWY_MAX_BYTES> padded_out;
   auto step = [&](const std::byte* at, float* out) HWY_ATTR {
     const auto half = hn::PromoteTo(wide, hn::LoadU(narrow, reinterpret_cast<const uint16_t*>(at)));

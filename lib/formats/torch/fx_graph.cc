@@ -86,7 +86,7 @@ class GraphReader {
       case Statement::Kind::kAssign: break;
     }
     if (statement.value == fx::kNoExpression) return;
-    if (statement.annotation.size() != 0 && statement.targets.empty() &&
+    if (!statement.annotation.empty() && statement.targets.empty() &&
         At(statement.value).kind == Expression::Kind::kName) {
       return;  // a declaration
     }

@@ -198,7 +198,7 @@ std::string MembersText(const Made& made) {
     auto right = TakeApart(made.tree, made.meanings, at->args[1]);
     auto left = TakeApart(made.tree, made.meanings, at->args[0]);
     if (!left || !right || right->name != "getattr") return {};
-    text = "|" + MemberText(*right) + text;
+    text.insert(0, "|" + MemberText(*right));
     if (left->name == "getattr") return MemberText(*left) + text;
     at.emplace(*left);
   }
