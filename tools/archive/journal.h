@@ -10,8 +10,8 @@
 #include <map>
 #include <set>
 #include <string>
-#include <utility>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "lib/base/result.h"

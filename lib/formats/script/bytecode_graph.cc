@@ -129,7 +129,7 @@ bool HasNoResult(const bytecode::Operator& op) {
       "aten::clear", "aten::insert",        "aten::reverse", "aten::Delete",   "aten::remove",
       "aten::warn",  "aten::_assert_async", "prim::Print",   "aten::backward", "aten::manual_seed"};
   if (std::find(std::begin(kNames), std::end(kNames), op.name) != std::end(kNames)) return true;
-  if (op.name == "aten::_set_item") return op.overload != "t";                     // of a dict
+  if (op.name == "aten::_set_item") return op.overload != "t";                        // of a dict
   return op.name == "aten::sort" && !op.overload.empty() && op.overload != "stable";  // of a list, in place
 }
 
