@@ -1,8 +1,8 @@
 // Model::content in the document: values that JSON has stand as they are, all others as an object of one member.
 #include <cmath>
 
-#include "converters/json/base64.h"
 #include "converters/json/model_writer.h"
+#include "lib/base/base64.h"
 #include "lib/base/escape.h"
 
 namespace pthview {

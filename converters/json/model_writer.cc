@@ -4,8 +4,8 @@
 #include <span>
 #include <utility>
 
-#include "converters/json/base64.h"
 #include "converters/json/typed_json.h"
+#include "lib/base/base64.h"
 #include "lib/base/dtype.h"
 
 namespace pthview {

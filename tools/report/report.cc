@@ -9,12 +9,12 @@
 
 #include <fmt/format.h>
 
-#include "converters/json/base64.h"
 #include "lib/analysis/pictures/color.h"
 #include "lib/analysis/statistics/figures.h"
 #include "lib/analysis/summary/parameter_counts.h"
 #include "lib/analysis/summary/what_it_is.h"
 #include "lib/analysis/summary/written_values.h"
+#include "lib/base/base64.h"
 #include "lib/base/escape.h"
 #include "lib/base/json.h"
 #include "lib/base/sha256.h"
@@ -49,12 +49,6 @@ std::string Counts(const std::map<std::string_view, uint64_t>& counts) {
   for (const auto& [name, count] : counts) {
     text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", Html(name), Commas(count));
   }
-  return text;
-}
-
-std::string Base64(std::string_view bytes) {
-  std::string text;
-  AppendBase64(text, std::as_bytes(std::span(bytes)));
   return text;
 }
 

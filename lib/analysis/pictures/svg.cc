@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "lib/analysis/pictures/scene.h"
+#include "lib/base/base64.h"
 #include "lib/base/escape.h"
 
 namespace pthview::pictures {
@@ -22,20 +23,6 @@ std::string PointsText(const std::vector<Point>& points) {
   for (const Point& point : points) {
     if (!text.empty()) text += ' ';
     text += Number(point.x) + "," + Number(point.y);
-  }
-  return text;
-}
-
-std::string Base64(std::string_view bytes) {
-  static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    }
-    for (size_t j = 0; j < 4; ++j) text += i + j <= bytes.size() ? kDigits[group >> (18 - 6 * j) & 63] : '=';
   }
   return text;
 }

@@ -1,4 +1,4 @@
-#include "converters/json/base64.h"
+#include "lib/base/base64.h"
 
 #include <array>
 #include <cstdint>
@@ -48,6 +48,12 @@ void AppendBase64(std::string& out, std::span<const std::byte> bytes) {
   *to++ = kDigits[bits >> 12 & 63];
   *to++ = left == 2 ? kDigits[bits >> 6 & 63] : '=';
   *to++ = '=';
+}
+
+std::string Base64(std::string_view bytes) {
+  std::string text;
+  AppendBase64(text, std::as_bytes(std::span(bytes)));
+  return text;
 }
 
 }  // namespace pthview
