@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -119,17 +121,11 @@ Result<Thumbnail> Line(const Model& model, const Tensor& tensor) {
                  pictures::MakeCellGrid(model, tensor, {},
                                         {.most_rows = 1, .most_columns = kLongestLine, .budget = kElementsRead}));
   Thumbnail out{.kind = Thumbnail::Kind::kLine, .rows = 1, .columns = grid.columns, .note = grid.ReductionText()};
-  double low = std::numeric_limits<double>::infinity();
-  double high = -low;
-  for (const pictures::Cell& cell : grid.cells) {
-    if (cell.count == 0) continue;
-    low = std::min(low, cell.Mean());
-    high = std::max(high, cell.Mean());
-  }
-  if (low > high) return Thumbnail{};
-  out.low = low;
-  out.high = high;
-  for (const pictures::Cell& cell : grid.cells) out.bytes += static_cast<char>(ByteOf(ShownOf(cell), low, high));
+  const auto range = grid.MeanRange();
+  if (!range) return Thumbnail{};
+  std::tie(out.low, out.high) = *range;
+  for (const pictures::Cell& cell : grid.cells)
+    out.bytes += static_cast<char>(ByteOf(ShownOf(cell), out.low, out.high));
   return out;
 }
 

@@ -1,8 +1,8 @@
 #include "tools/server/heatmap.h"
 
-#include <algorithm>
 #include <charconv>
 #include <limits>
+#include <utility>
 
 #include "lib/base/json.h"
 
@@ -16,14 +16,8 @@ Result<std::string> HeatmapJson(const Model& model, uint64_t index, const pictur
       const pictures::CellGrid grid,
       pictures::MakeCellGrid(model, model.tensors[index], region,
                              {.most_rows = kHeatmapSide, .most_columns = kHeatmapSide, .dequantize = false}));
-  double low = std::numeric_limits<double>::infinity();
-  double high = -low;
-  for (const pictures::Cell& cell : grid.cells) {
-    if (cell.count == 0) continue;
-    low = std::min(low, cell.Mean());
-    high = std::max(high, cell.Mean());
-  }
-  if (low > high) low = high = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  const auto [low, high] = grid.MeanRange().value_or(std::pair{kNone, kNone});
   std::string text;
   JsonWriter json(&text);
   json.BeginObject();

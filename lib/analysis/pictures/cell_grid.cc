@@ -202,6 +202,18 @@ Cell CellGrid::Total() const {
   return all;
 }
 
+std::optional<std::pair<double, double>> CellGrid::MeanRange() const {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -low;
+  for (const Cell& cell : cells) {
+    if (cell.count == 0) continue;
+    low = std::min(low, cell.Mean());
+    high = std::max(high, cell.Mean());
+  }
+  if (low > high) return std::nullopt;
+  return std::pair{low, high};
+}
+
 std::string CellGrid::ReductionText() const {
   if (!reduced()) return "";
   const std::string about = source_rows % rows == 0 && source_columns % columns == 0 ? "" : "about ";

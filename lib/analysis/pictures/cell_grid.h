@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lib/base/result.h"
@@ -63,6 +65,8 @@ struct CellGrid {
   const Cell& At(int64_t row, int64_t column) const { return cells[static_cast<size_t>(row * columns + column)]; }
   // All that was read.
   Cell Total() const;
+  // The least and the largest mean; nullopt where no cell has a finite value.
+  std::optional<std::pair<double, double>> MeanRange() const;
   bool reduced() const { return rows < source_rows || columns < source_columns; }
   // "each cell is the mean of about 2 x 3 values"; "... of a sample of 64 values of about 2,000 x 4"; empty where a
   // cell is a value.
