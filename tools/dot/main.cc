@@ -10,6 +10,7 @@
 #include <gvc.h>
 
 #include "plugins/host/sandbox.h"
+#include "tools/read_input.h"
 
 namespace {
 
@@ -18,15 +19,6 @@ constexpr uint64_t kMostMemory = uint64_t{2} << 30;
 constexpr uint32_t kMostSeconds = 120;
 constexpr uint32_t kMostFiles = 64;
 constexpr size_t kMostText = size_t{64} << 20;
-
-bool ReadAll(std::FILE* file, std::string& text) {
-  char piece[1 << 16];
-  while (size_t got = std::fread(piece, 1, sizeof(piece), file)) {
-    if (text.size() + got > kMostText) return false;
-    text.append(piece, got);
-  }
-  return std::ferror(file) == 0;
-}
 
 // A kernel without Landlock leaves the rest in force.
 bool Confine() {
@@ -41,7 +33,7 @@ bool Confine() {
 
 int main(int count, char** words) {
   std::string text;
-  if (!Confine() || count != 2 || !ReadAll(stdin, text)) return EXIT_FAILURE;
+  if (!Confine() || count != 2 || !pthview::ReadInput(kMostText, text)) return EXIT_FAILURE;
   GVC_t* context = gvContext();
   Agraph_t* graph = agmemread(text.c_str());
   if (context == nullptr || graph == nullptr) return EXIT_FAILURE;

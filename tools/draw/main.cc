@@ -17,6 +17,7 @@
 #include "lib/analysis/pictures/scene.h"
 #include "tools/draw/cairo_scene.h"
 #include "tools/draw/chafa_terminal.h"
+#include "tools/read_input.h"
 
 namespace pthview::draw {
 namespace {
@@ -28,15 +29,6 @@ constexpr size_t kMostInput = size_t{512} << 20;
 void Limit(decltype(RLIMIT_AS) what, rlim_t most) {
   const rlimit limit{most, most};
   setrlimit(what, &limit);
-}
-
-bool ReadAll(std::string& text) {
-  char piece[1 << 16];
-  while (size_t got = std::fread(piece, 1, sizeof(piece), stdin)) {
-    if (text.size() + got > kMostInput) return false;
-    text.append(piece, got);
-  }
-  return std::ferror(stdin) == 0;
 }
 
 bool Say(std::string_view text) {
@@ -90,7 +82,7 @@ int main(int count, char** words) {
   const std::string_view what = count > 1 ? words[1] : "";
   if (what == "detect") return Say(DetectedWay()) ? EXIT_SUCCESS : EXIT_FAILURE;
   std::string input;
-  if (!ReadAll(input)) return EXIT_FAILURE;
+  if (!pthview::ReadInput(kMostInput, input)) return EXIT_FAILURE;
   const bool drawn =
       what == "png" && count == 2 ? Png(input) : what == "terminal" && count == 7 && InTerminal(input, words);
   return drawn ? EXIT_SUCCESS : EXIT_FAILURE;
