@@ -35,6 +35,13 @@ class ContentPickle {
   std::vector<Loss> TakeLosses() { return std::move(losses_); }
 
  private:
+  static constexpr int kMaxDepth = 16;  // of tensors that hold tensors, and of tuples as keys
+  static constexpr std::string_view kClassKey = "__class__";
+
+  // The storage class of a type; empty for types that torch has given none, whose bytes are in an untyped storage.
+  // Source: torch/storage.py (_dtype_to_storage_type_map).
+  static std::string StorageClassOf(DType dtype);
+
   struct Frame {
     uint32_t node = 0;
     uint32_t next = 0;

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <deque>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -33,7 +32,7 @@
 #include "lib/formats/format.h"
 #include "lib/model/storage_view.h"
 #include "lib/model/tensor_data.h"
-#include "tools/archive/hash_thread.h"
+#include "tools/archive/output_hashes.h"
 #include "tools/archive/tensor_store.h"
 
 namespace pthview::archive {
@@ -53,48 +52,6 @@ bool MayPass(ErrorCode code) {
   return code == ErrorCode::kIo || code == ErrorCode::kChanged || code == ErrorCode::kInterrupted ||
          code == ErrorCode::kNotFound || code == ErrorCode::kInternal || code == ErrorCode::kExists;
 }
-
-// Hashes outputs as they are written; of small ones it keeps what they are made of, to be hashed together with others:
-// stretches of the source, which stays in memory, and copies of all else.
-class Hashes : public OutputObserver {
- public:
-  struct File {
-    std::string path;
-    std::unique_ptr<HashThread> hash;  // null: `pieces` are all of it
-    std::vector<std::span<const std::byte>> pieces;
-    std::deque<std::vector<std::byte>> copies;  // that pieces point into
-    uint64_t copied = 0;
-    uint64_t bytes = 0;
-  };
-
-  // `source`: all of it, or nothing; then what is written is hashed at once.
-  explicit Hashes(std::span<const std::byte> source) : source_(source) {}
-  void Begin(const std::string& path) override {
-    files_.push_back({.path = path, .hash = source_.empty() ? std::make_unique<HashThread>() : nullptr});
-  }
-  void Bytes(std::span<const std::byte> bytes) override {
-    File& file = files_.back();
-    file.bytes += bytes.size();
-    if (file.hash != nullptr) return file.hash->Update(bytes);
-    const bool of_source = bytes.data() >= source_.data() && bytes.data() < source_.data() + source_.size();
-    if (!of_source) {
-      file.copied += bytes.size();
-      bytes = file.copies.emplace_back(bytes.begin(), bytes.end());
-    }
-    file.pieces.push_back(bytes);
-    if (file.copied <= kMostCopied) return;
-    file.hash = std::make_unique<HashThread>();
-    for (auto piece : file.pieces) file.hash->Update(piece);
-    file.pieces = {};
-    file.copies = {};
-  }
-  std::vector<File>& files() { return files_; }
-
- private:
-  static constexpr uint64_t kMostCopied = uint64_t{64} << 20;
-  std::span<const std::byte> source_;
-  std::vector<File> files_;
-};
 
 // Memory for a small source, used again for the next one of this thread: fresh pages cost more than reading does.
 std::span<std::byte> BufferOf(uint64_t size) {
@@ -350,7 +307,7 @@ struct Work {
 
   bool To(std::string_view format) const { return std::ranges::find(options().to, format) != options().to.end(); }
 
-  Status Write(Model& model, std::span<const Index> selected, Hashes& hashes) {
+  Status Write(Model& model, std::span<const Index> selected, OutputHashes& hashes) {
     ConvertOptions convert;
     convert.observer = &hashes;
     const bool store = options().dedup == Dedup::kTensors;
@@ -391,9 +348,9 @@ struct Work {
     return OpenModel(source.path, kHow);
   }
 
-  void TakeOutputs(Hashes& hashes, std::span<const HashJob> kept) {
+  void TakeOutputs(OutputHashes& hashes, std::span<const HashJob> kept) {
     size_t next = 0;
-    for (Hashes::File& file : hashes.files()) {
+    for (OutputHashes::File& file : hashes.files()) {
       OutputRecord output{FinalFolder() + "/" + BaseName(file.path), file.bytes,
                           file.hash != nullptr ? file.hash->Finish() : kept[next++].sha256};
       out.staged.push_back({file.path, output.path});
@@ -474,7 +431,7 @@ struct Work {
     std::filesystem::create_directories(folder, error);
     if (error) return Error{ErrorCode::kIo, "cannot create a folder: " + error.message(), folder};
     ListValues(*model, selected);
-    Hashes hashes(whole);
+    OutputHashes hashes(whole);
     std::vector<HashJob> jobs;
     if (large && !store) {
       Status written;
@@ -492,7 +449,7 @@ struct Work {
         jobs.clear();
       }
       PTHVIEW_TRY(Write(*model, selected, hashes));
-      for (const Hashes::File& file : hashes.files()) {
+      for (const OutputHashes::File& file : hashes.files()) {
         if (file.hash == nullptr) jobs.push_back({.pieces = file.pieces});
       }
       if (store) {
