@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,5 +107,22 @@ class Slots {
   // The raw name of the attribute in slot `slot` of the object at `path`; nullopt when there is none.
   virtual std::optional<std::string> NameOf(const std::string& path, size_t slot) = 0;
 };
+
+// Instructions that take values off the stack and put one there: as nodes.
+struct PlainRow {
+  static constexpr int kX = -1, kN = -2;
+
+  Opcode op;
+  std::string_view domain;
+  std::string_view name;
+  int takes;  // kX, kN: as many as the instruction says
+};
+std::span<const PlainRow> PlainRows();
+
+// Of aten and prim, without a result.
+bool HasNoResult(const Operator& op);
+
+// Of an argument's type; unknown for those that are not simple.
+ValueType TypeOf(std::string_view text);
 
 }  // namespace pthview::bytecode

@@ -20,129 +20,15 @@
 #include "lib/model/path.h"
 
 namespace pthview {
-namespace bytecode {
-
-Opcode OpcodeOf(std::string_view name) {
-  static constexpr std::string_view kNames[] = {"OP",
-                                                "OPN",
-                                                "LOAD",
-                                                "MOVE",
-                                                "STOREN",
-                                                "STORE",
-                                                "DROP",
-                                                "DROPR",
-                                                "LOADC",
-                                                "JF",
-                                                "JMP",
-                                                "LOOP",
-                                                "RET",
-                                                "WAIT",
-                                                "CALL",
-                                                "GUARD",
-                                                "TYPECHECK",
-                                                "FAIL_GUARD",
-                                                "PROFILE_OP",
-                                                "TAIL_CALL",
-                                                "INTERFACE_CALL",
-                                                "GET_ATTR",
-                                                "SET_ATTR",
-                                                "LIST_UNPACK",
-                                                "TUPLE_CONSTRUCT",
-                                                "NAMED_TUPLE_CONSTRUCT",
-                                                "LIST_CONSTRUCT",
-                                                "DICT_CONSTRUCT",
-                                                "CREATE_OBJECT",
-                                                "ISINSTANCE",
-                                                "TUPLE_SLICE",
-                                                "TUPLE_INDEX",
-                                                "RAISE_EXCEPTION",
-                                                "DICT_INDEX",
-                                                "UNCHECKED_CAST",
-                                                "__IS__",
-                                                "UN_INITIALIZED",
-                                                "__ISNOT__",
-                                                "FORMAT",
-                                                "DEVICE",
-                                                "DTYPE",
-                                                "DIM",
-                                                "__NOT__",
-                                                "TO_LIST",
-                                                "NUM_TO_TENSOR",
-                                                "IS_CUDA",
-                                                "FORK",
-                                                "WARN",
-                                                "ENTER",
-                                                "EXIT",
-                                                "AWAITABLE"};
-  static_assert(std::size(kNames) == static_cast<size_t>(Opcode::kCount));
-  const auto* found = std::find(std::begin(kNames), std::end(kNames), name);
-  return static_cast<Opcode>(found - std::begin(kNames));
-}
-
-}  // namespace bytecode
 namespace {
 
 using bytecode::Function;
 using bytecode::Instruction;
 using bytecode::Opcode;
+using bytecode::PlainRow;
 
 constexpr int kMaxNesting = 32;
 constexpr size_t kMostFunctions = 10'000;
-
-// Instructions that take values off the stack and put one there: as nodes.
-struct PlainRow {
-  Opcode op;
-  std::string_view domain;
-  std::string_view name;
-  int takes;  // kX, kN: as many as the instruction says
-};
-constexpr int kX = -1, kN = -2;
-constexpr PlainRow kPlain[] = {
-    {Opcode::kTupleConstruct, "prim", "TupleConstruct", kX},
-    {Opcode::kNamedTupleConstruct, "prim", "TupleConstruct", kN},
-    {Opcode::kListConstruct, "prim", "ListConstruct", kN},
-    {Opcode::kDictConstruct, "prim", "DictConstruct", kN},
-    {Opcode::kCreateObject, "prim", "CreateObject", 0},
-    {Opcode::kIsInstance, "prim", "isinstance", 1},
-    {Opcode::kTupleSlice, "prim", "TupleSlice", 1},
-    {Opcode::kTupleIndex, "prim", "TupleIndex", 2},
-    {Opcode::kDictIndex, "aten", "__getitem__", 2},
-    {Opcode::kIs, "aten", "__is__", 2},
-    {Opcode::kIsNot, "aten", "__isnot__", 2},
-    {Opcode::kUninitialized, "prim", "Uninitialized", 0},
-    {Opcode::kFormat, "aten", "format", kX},
-    {Opcode::kDevice, "prim", "device", 1},
-    {Opcode::kDType, "prim", "dtype", 1},
-    {Opcode::kDim, "aten", "dim", 1},
-    {Opcode::kNot, "aten", "__not__", 1},
-    {Opcode::kToList, "prim", "tolist", 3},
-    {Opcode::kNumToTensor, "prim", "NumToTensor", 1},
-    {Opcode::kIsCuda, "prim", "is_cuda", 1},
-    {Opcode::kWait, "aten", "wait", 1},
-    {Opcode::kFork, "prim", "fork", kN},
-    {Opcode::kAwaitable, "prim", "awaitable", kN},
-};
-
-// Operators of aten and prim without a result.
-bool HasNoResult(const bytecode::Operator& op) {
-  static constexpr std::string_view kNames[] = {
-      "aten::clear", "aten::insert",        "aten::reverse", "aten::Delete",   "aten::remove",
-      "aten::warn",  "aten::_assert_async", "prim::Print",   "aten::backward", "aten::manual_seed"};
-  if (std::find(std::begin(kNames), std::end(kNames), op.name) != std::end(kNames)) return true;
-  if (op.name == "aten::_set_item") return op.overload != "t";                        // of a dict
-  return op.name == "aten::sort" && !op.overload.empty() && op.overload != "stable";  // of a list, in place
-}
-
-ValueType TypeOf(std::string_view text) {
-  static constexpr std::pair<std::string_view, TypeKind> kKinds[] = {
-      {"Tensor", TypeKind::kTensor}, {"int", TypeKind::kInt},       {"float", TypeKind::kFloat},
-      {"bool", TypeKind::kBool},     {"str", TypeKind::kString},    {"NoneType", TypeKind::kNone},
-      {"Device", TypeKind::kDevice}, {"number", TypeKind::kNumber}, {"complex", TypeKind::kComplex}};
-  for (const auto& [name, kind] : kKinds) {
-    if (name == text) return {.kind = kind};
-  }
-  return {};
-}
 
 struct Names {
   std::unordered_map<std::string_view, Index, TextHash> tensors;
@@ -212,7 +98,7 @@ class Machine {
       if (value_names_.emplace(value.name, 1).second) break;
     }
     value.type = EscapeName(type);
-    value.value_type = TypeOf(type);
+    value.value_type = bytecode::TypeOf(type);
     values_.push_back(std::move(value));
     return static_cast<Index>(values_.size() - 1);
   }
@@ -326,7 +212,7 @@ class Machine {
 
   // Lists and tuples of constants are constants.
   bool AddPlain(Scope& scope, const PlainRow& row, const Instruction& at) {
-    const int64_t takes = row.takes == kX ? at.x : row.takes == kN ? at.n : row.takes;
+    const int64_t takes = row.takes == PlainRow::kX ? at.x : row.takes == PlainRow::kN ? at.n : row.takes;
     std::vector<Item> items;
     if (takes < 0 || !PopMany(static_cast<size_t>(takes), items)) return Fail("an instruction takes a negative count");
     const bool sequence = at.op == Opcode::kListConstruct || at.op == Opcode::kTupleConstruct;
@@ -490,7 +376,7 @@ class Machine {
                    items, 0);
       default: break;
     }
-    for (const PlainRow& row : kPlain) {
+    for (const PlainRow& row : bytecode::PlainRows()) {
       if (row.op == at.op) return AddPlain(scope, row, at);
     }
     return Fail(fmt::format("it has an instruction ({}) that is not followed", static_cast<int>(at.op)));
@@ -503,7 +389,7 @@ class Machine {
     if (takes < 0) return Fail("the file is of a bytecode version that does not say how many arguments operators take");
     std::vector<Item> items;
     if (!PopMany(static_cast<size_t>(takes), items)) return false;
-    size_t results = HasNoResult(op) ? 0 : 1;
+    size_t results = bytecode::HasNoResult(op) ? 0 : 1;
     if (next != nullptr && next->op == Opcode::kStoreN) results = next->n;
     return Add(scope, NodeOf(op), items, results);
   }
